@@ -1,0 +1,1 @@
+"""Sonde: raw data in, a trained, honestly judged, sealed model out."""

@@ -1,0 +1,305 @@
+"""Contracts of the data engine: sources, splits, columns, samplers. Nothing here imports torch.
+
+Raw data travels as Arrow record batches. Rows are numbered 0, 1, 2, ... in the order a source
+scans them; a row number is the row's name everywhere: in splits, stores, reports and errors.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+
+from sonde.core.port import Port
+from sonde.core.spec import Learned, Spec
+
+if TYPE_CHECKING:
+    import gymnasium
+
+Raw = Any
+"""A value as a caller writes it: a number, a text, a path, bytes, None."""
+
+Row = dict[str, Raw]
+
+
+class RowError(NamedTuple):
+    """One value, or one whole line, that cannot be read.
+
+    Attributes:
+        row: position inside the chunk (from `encode`), row number (in a store), or line number.
+        got: what came, shortened to what a message can hold.
+        expected: what was expected, as it stands after the word "expected".
+        place: the file and line, or the file's path, where there is one.
+    """
+
+    row: int
+    got: Raw
+    expected: str
+    place: str | None = None
+
+
+class Ragged(NamedTuple):
+    """Rows of differing length: row i is values[starts[i]:starts[i] + lengths[i]]."""
+
+    values: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What `Column.encode` makes of a chunk of N rows.
+
+    Attributes:
+        values: (N, ...) where dense, else all rows' steps one after another.
+        starts, lengths: (N,) int64 where ragged; windows may overlap.
+        present: (N,) bool where the column can be missing.
+        errors: rows that cannot be read; their values are any legal filler.
+    """
+
+    values: np.ndarray
+    starts: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+    present: np.ndarray | None = None
+    errors: Sequence[RowError] = ()
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A kind's claim on a field.
+
+    Attributes:
+        confidence: in [0, 1]; the largest claim wins.
+        reason: in words, shown to the user.
+        options: options the column should be made with.
+    """
+
+    confidence: float
+    reason: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Unseen:
+    """What a column decodes the place for unseen values to."""
+
+    def __repr__(self) -> str:
+        return "UNSEEN"
+
+
+UNSEEN = _Unseen()
+
+
+class Column(Spec):
+    """One modality: raw values in, tensors of one port kind out, and back.
+
+    A plain column writes `port`, `fit`, `encode`, `decode` and, to be found without a recipe,
+    `guess`. It never sees rows outside the training part in `fit`.
+    """
+
+    family: ClassVar[str] = "column"
+    encoder_version: ClassVar[int] = 1
+    """Raise it when `encode` changes what it writes: stored encodings are then made anew."""
+    learns: ClassVar[bool] = True
+    """False where `fit` needs no rows at all, so that no pass over the data is made for it."""
+
+    name: Learned[str] = ""
+    """The column's name in the recipe; set by `named` before anything else."""
+    field: str | None = None
+    """The raw field it reads, where that is not its own name."""
+    shares: str | None = None
+    """Columns that name one `shares` are fitted on the union of their values."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The raw fields it reads."""
+        return (self.field or self.name,)
+
+    def named(self, name: str) -> Self:
+        """A copy that knows its name in the recipe."""
+        return self.learn(name=name)
+
+    @property
+    @abstractmethod
+    def port(self) -> Port:
+        """What its tensors mean; the same whether it is input or target."""
+
+    @abstractmethod
+    def fit(self, chunks: Iterable[pa.RecordBatch]) -> Self:
+        """A copy with learned fields filled from training rows only, streamed."""
+
+    @abstractmethod
+    def encode(self, rows: pa.RecordBatch) -> Encoded:
+        """A chunk as arrays: vectorised, a function of each row alone."""
+
+    @abstractmethod
+    def decode(self, arrays: np.ndarray | Ragged) -> list[Raw]:
+        """Arrays back to raw values; `UNSEEN` where the place for unseen values is met."""
+
+    @classmethod
+    def guess(cls, sample: pa.Array) -> Guess | None:
+        """How sure this kind is that it should read the field; it may look at all rows."""
+        return None
+
+    @classmethod
+    def sample(cls, rows: int, seed: int) -> pa.Array:
+        """Raw values of this kind, for contract tests."""
+        raise NotImplementedError(f"{cls.__name__} gives contract tests no sample")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A raw field of a source: its name and Arrow type."""
+
+    name: str
+    type: pa.DataType
+
+
+class Source(Spec):
+    """Where raw rows come from."""
+
+    family: ClassVar[str] = "source"
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """A short name for runs and messages, such as the file's stem."""
+
+    @abstractmethod
+    def fields(self) -> Sequence[Field]:
+        """The raw fields. The reserved field `#part` is added where files already say the part.
+
+        Raises:
+            StorageError: a file is missing or cannot be read.
+            DataError: it is not what the source reads.
+        """
+
+    @abstractmethod
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows in a fixed order, in bounded memory, only the named fields.
+
+        What cannot be read as a row is told to `on_error` and left out of the numbering.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the bytes behind it: equal data, equal fingerprint."""
+
+
+class World(Source):
+    """An environment: it cannot be scanned, it is acted in."""
+
+    @abstractmethod
+    def make(self, count: int, seed: int) -> gymnasium.vector.VectorEnv:
+        """`count` copies side by side, seeded."""
+
+    def fields(self) -> Sequence[Field]:
+        """An environment has no rows."""
+        return ()
+
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """An environment has no rows."""
+        return iter(())
+
+
+class Rows(Protocol):
+    """What a split may look at."""
+
+    @property
+    def count(self) -> int:
+        """The number of rows N."""
+
+    def field(self, name: str) -> pa.ChunkedArray:
+        """(N,) raw values of one field.
+
+        Raises:
+            UnknownColumn: there is no such field.
+        """
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which rows are for what: row numbers, ascending, in no two parts at once."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+    def part(self, name: str) -> np.ndarray:
+        """(n,) int64 row numbers of 'train', 'valid' or 'test'."""
+        assert name in ("train", "valid", "test"), name
+        return getattr(self, name)
+
+    def without(self, rows: np.ndarray) -> Assignment:
+        """The same parts with some rows left out."""
+        kept = (part[~np.isin(part, rows)] for part in (self.train, self.valid, self.test))
+        return Assignment(*kept)
+
+
+class Split(Spec):
+    """Decides which rows are for training, validation and test, before anything is learned."""
+
+    family: ClassVar[str] = "split"
+
+    seed: int = 0
+    """The split's own seed: repeats with other seeds judge the same rows."""
+
+    @abstractmethod
+    def folds(self, rows: Rows) -> Iterator[Assignment]:
+        """One assignment for a plain split, k for k-fold.
+
+        Raises:
+            DataError: the rows cannot be split so, with what would work.
+        """
+
+
+@dataclass(frozen=True)
+class StoreIndex:
+    """What a sampler may look at.
+
+    Attributes:
+        rows: (n,) int64 positions in the store that belong to the part.
+        encoded: named encoded arrays of the part's rows, (n, ...), such as class indices.
+        lengths: (n,) lengths of a ragged column, where there is one.
+    """
+
+    rows: np.ndarray
+    encoded: Callable[[str], np.ndarray]
+    lengths: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class BatchIndex:
+    """An epoch's batches: batch k is order[bounds[k]:bounds[k + 1]], positions in the store."""
+
+    order: np.ndarray
+    bounds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.order[self.bounds[index] : self.bounds[index + 1]]
+
+
+class Sampler(Spec):
+    """The order in which rows are met."""
+
+    family: ClassVar[str] = "sampler"
+
+    @abstractmethod
+    def plan(
+        self, index: StoreIndex, batch_size: int, epoch: int, rng: np.random.Generator
+    ) -> BatchIndex:
+        """The batches of one epoch; every epoch has the same number of batches."""

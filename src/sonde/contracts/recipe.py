@@ -1,0 +1,49 @@
+"""The recipe: everything that decides a run, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field
+
+from sonde.contracts.data import Column, Source, Split
+from sonde.contracts.learn import Augment, Paradigm
+from sonde.contracts.model import Blueprint
+from sonde.contracts.task import Task
+from sonde.core.spec import Spec
+from sonde.core.text import to_json
+
+
+class Checkpointing(Spec):
+    """How often a run saves itself: never part of what it computes."""
+
+    seconds: float = Field(20.0, ge=0)
+    """Least time between two saves, in seconds."""
+    steps: int | None = Field(None, ge=1)
+    """Also after so many steps."""
+    keep: int = Field(2, ge=2)
+    """Newest checkpoints kept; the end of every finished phase is kept besides."""
+
+
+class Recipe(Spec):
+    """Where data comes from, how it is split and read, what is learned and how."""
+
+    source: Source | None = None
+    """None where rows are given in Python."""
+    split: Split | None = None
+    """None lets the task and the source decide: a given part, else stratified or random."""
+    columns: dict[str, Column] | None = None
+    """None lets every column's kind be inferred; else exactly these, and the target."""
+    augment: tuple[Augment, ...] = ()
+    task: Task
+    model: Blueprint | None = None
+    """None takes a convolutional net for pictures, a dense one otherwise."""
+    paradigm: Paradigm = Field(default="supervised")  # type: ignore[assignment]  # checked below
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: str = "auto"
+    checkpoint: Checkpointing = Checkpointing()
+
+    def identity(self) -> str:
+        """A hash of all that decides what is computed."""
+        plain = {k: v for k, v in self.dump().items() if k != "checkpoint"}
+        return hashlib.sha256(to_json(plain).encode()).hexdigest()

@@ -1,0 +1,330 @@
+"""Contracts of tasks and metrics: what goes in, what comes out, how it is read, scored, shown."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+from pydantic import PrivateAttr
+
+from sonde.contracts.data import Column, Row
+from sonde.core.port import Ports
+from sonde.core.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from sonde.core.batch import Batch
+
+Arrays = Mapping[str, np.ndarray]
+"""Named arrays with the row as first axis: what `read` gives, once it is NumPy."""
+
+
+class Loss(NamedTuple):
+    """A loss not yet divided, so that parts of a step add up to the whole.
+
+    Attributes:
+        sums: (B,) float32, each row's loss times its weight.
+        weights: (B,) float32, what each row counts for; 0 leaves a row out.
+    """
+
+    sums: Tensor
+    weights: Tensor
+
+
+class Metric(Spec):
+    """A score over a whole set, never averaged over batches."""
+
+    family: ClassVar[str] = "metric"
+    higher_is_better: ClassVar[bool] = True
+    resamples: ClassVar[int] = 2000
+    """How many bootstrap resamples it affords."""
+
+    @property
+    def label(self) -> str:
+        """The name it goes by in tables."""
+        return self.kind
+
+    def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray | None:
+        """(N, K) float64 per row, where `combine` of their sum is the score; else None.
+
+        With terms, a bootstrap is one matrix product.
+        """
+        return None
+
+    def combine(self, sums: np.ndarray) -> np.ndarray:
+        """(..., K) sums of terms -> (...) scores."""
+        raise NotImplementedError
+
+    def score(self, predicted: Arrays, truth: Arrays, counts: np.ndarray | None = None) -> float:
+        """The score of N rows; `counts` (N,) says how often each row stands in a resample.
+
+        A metric without terms writes this. NaN where it is not defined for these rows.
+        """
+        terms = self.terms(predicted, truth)
+        assert terms is not None, f"{self.kind} has neither terms nor score"
+        sums = terms.sum(axis=0) if counts is None else counts @ terms
+        return float(self.combine(sums))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score with its 95 % bootstrap interval over `rows` rows."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    rows: int = 0
+    higher_is_better: bool = True
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.value:.4g}"
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+    def __float__(self) -> float:
+        return self.value
+
+
+Scores = Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Answers beside the truth: what metrics and panels look at.
+
+    Attributes:
+        predicted, truth: arrays as the task's metrics read them, N rows each.
+        rows: (N,) int64 row numbers.
+    """
+
+    predicted: Arrays
+    truth: Arrays
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Design:
+    """A plain matrix for baselines that know no columns.
+
+    Attributes:
+        numbers: (N, P) float32, NaN where missing; categories as their index.
+        categorical: (P,) bool.
+        targets: the encoded targets, by column name.
+    """
+
+    numbers: np.ndarray
+    categorical: np.ndarray
+    targets: Arrays
+
+
+class Baseline(Protocol):
+    """A simple rival on the same split."""
+
+    def __call__(self, train: Design, test: Design, seed: int) -> Arrays:
+        """What `Task.read` would give for the test rows, learned from the training rows."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A panel: rows of text."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """A panel: a matrix of counts, such as a confusion matrix."""
+
+    title: str
+    values: np.ndarray
+    row_labels: Sequence[str]
+    column_labels: Sequence[str]
+    row_title: str = ""
+    column_title: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A panel: lines or points over two axes.
+
+    Attributes:
+        series: name -> (x, y), each (n,).
+        points: names drawn as points instead of a line.
+        diagonal: whether y = x is drawn for comparison.
+    """
+
+    title: str
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    x_title: str = ""
+    y_title: str = ""
+    points: frozenset[str] = frozenset()
+    diagonal: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rowlist:
+    """A panel: particular rows, shown with their raw fields and pictures by the report.
+
+    Attributes:
+        rows: row numbers.
+        remarks: one line beside each row.
+    """
+
+    title: str
+    rows: Sequence[int]
+    remarks: Sequence[str]
+    note: str = ""
+
+
+Panel = Table | Heatmap | Curves | Rowlist
+
+
+class Predictor(Protocol):
+    """A model that answers raw rows: what `judge` is given."""
+
+    def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
+        """What the task's `predict` gives for these raw rows, as NumPy."""
+
+
+class NoOptions(Spec):
+    """For tasks that leave a caller nothing to choose."""
+
+
+class Task(Spec):
+    """What goes in, what comes out, how an output is read, answered, scored and shown."""
+
+    family: ClassVar[str] = "task"
+    Options: ClassVar[type[Spec]] = NoOptions
+    main_metric: ClassVar[str] = ""
+    """The name in `metrics()` that early stopping watches unless told otherwise."""
+
+    _columns: Mapping[str, Column] = PrivateAttr(default_factory=dict)
+
+    def bind(self, columns: Mapping[str, Column]) -> Self:
+        """A copy that knows its fitted columns: ports and class counts get their home."""
+        bound = self.model_copy()
+        bound._columns = dict(columns)
+        return bound
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """The bound columns, by name."""
+        return self._columns
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Columns whose values must be known to learn or to be judged."""
+        return ()
+
+    @property
+    def inputs(self) -> Ports:
+        """What the network receives: by default every column that is no target."""
+        return {n: c.port for n, c in self._columns.items() if n not in self.targets}
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Ports:
+        """What the network gives."""
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The raw fields a caller supplies at prediction time."""
+        columns = (self._columns[name] for name in self.inputs if name in self._columns)
+        return tuple(dict.fromkeys(field for column in columns for field in column.reads))
+
+    def target_columns(self) -> Mapping[str, str]:
+        """Target column -> the column kind it should have, where no recipe says; '' for any."""
+        return dict.fromkeys(self.targets, "")
+
+    @abstractmethod
+    def read(self, outputs: Mapping[str, Tensor], options: Spec) -> Batch:
+        """Raw outputs as what they mean: the only place for softmax, argmax, sigmoid."""
+
+    def predict(self, model: nn.Module, inputs: Batch, options: Spec) -> Batch:
+        """From inputs to what `read` gives; override to search (beam, sampling)."""
+        return self.read(model(inputs), options)
+
+    @abstractmethod
+    def answer(self, arrays: Arrays) -> list[Row]:
+        """What a caller gets, one mapping per row; NumPy only."""
+
+    def predicted(self, arrays: Arrays) -> Arrays:
+        """What `read` gives, as metrics look at it."""
+        return arrays
+
+    def truth(self, targets: Arrays) -> Arrays:
+        """Encoded targets (and `#present:` arrays), as metrics look at them."""
+        return targets
+
+    def settle(self, outputs: Arrays, targets: Arrays) -> Self:
+        """A copy with what validation rows decide, such as a threshold."""
+        return self
+
+    def metrics(self) -> Mapping[str, Metric]:
+        """Scores by name, the most telling first."""
+        return {}
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Simple rivals by name, from the strongest to the simplest."""
+        return {}
+
+    def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
+        """Final judgement on raw rows (each chunk has `#row`); an agent's task acts instead."""
+        predicted: list[Arrays] = []
+        truth: list[Arrays] = []
+        rows: list[np.ndarray] = []
+        for chunk in chunks:
+            predicted.append(self.predicted(predictor.arrays(chunk)))
+            truth.append(self.truth(encode_all(self._columns, self.targets, chunk)))
+            rows.append(chunk.column("#row").to_numpy())
+        return Judged(stack(predicted), stack(truth), np.concatenate(rows))
+
+    def panels(self, judged: Judged) -> list[Panel]:
+        """What the report shows of a judgement: so the report knows no task."""
+        return []
+
+
+class SupervisedTask(Task):
+    """A task whose target is in the batch."""
+
+    separable: ClassVar[bool] = True
+    """False (in-batch negatives): never split into micro-batches."""
+
+    @abstractmethod
+    def arrange(
+        self, batch: Batch, training: bool, generator: torch.Generator | None
+    ) -> tuple[Batch, Batch]:
+        """(inputs, targets): here a target may be shifted, masked or made from the inputs."""
+
+    @abstractmethod
+    def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
+        """Each row's loss and what it counts for."""
+
+
+def encode_all(
+    columns: Mapping[str, Column], names: Iterable[str], rows: pa.RecordBatch
+) -> dict[str, np.ndarray]:
+    """Dense encodings of the named columns, with `#present:` arrays where they have them."""
+    out: dict[str, np.ndarray] = {}
+    for name in names:
+        encoded = columns[name].encode(rows)
+        out[name] = encoded.values
+        if encoded.present is not None:
+            out["#present:" + name] = encoded.present
+    return out
+
+
+def stack(parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """Arrays of the same names one after another."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

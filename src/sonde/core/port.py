@@ -1,0 +1,61 @@
+"""Ports: what a tensor means.
+
+Columns are many, ports are few. A column turns raw values into tensors of one of six port kinds,
+and a network sees only ports, so a new modality never touches a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+PortKind = Literal["scalar", "category", "vector", "sequence", "grid", "set"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """What one tensor of a batch means, the batch axis left out.
+
+    Values in a batch, by kind (B rows):
+        scalar: (B,) float32, standardised.
+        category: (B,) integers in [0, size + 2): `size` stands for unseen, `size + 1` for missing.
+        vector: (B, D) float32, shape is (D,).
+        sequence: `Padded` (B, T) integers where `size` is given, else (B, T, D) float32.
+        grid: (B, C, H, W) uint8 in [0, 255] or float32, shape is (C, H, W).
+        set: `Padded` (B, N, D), shape is (D,). Where `frame` is given, D is even and holds
+            (x, y) pairs in pixels of that grid: a box is x0, y0, x1, y1.
+
+    Attributes:
+        shape: axes of one row; None varies inside a batch.
+        size: number of classes or words.
+        alphabet: ports with the same alphabet share one embedding.
+        frame: the grid port whose coordinates boxes, masks and points live in; a grid names itself.
+    """
+
+    kind: PortKind
+    shape: tuple[int | None, ...] = ()
+    size: int | None = None
+    alphabet: str | None = None
+    frame: str | None = None
+
+    @property
+    def classes(self) -> int:
+        """The number of known classes of a category port."""
+        assert self.kind == "category" and self.size is not None, f"{self.kind} has no classes"
+        return self.size
+
+
+Ports = Mapping[str, Port]
+
+ROW = "#row"
+"""Batch key of the row numbers, (B,) int64."""
+
+PRESENT = "#present:"
+"""Prefix of the batch key that says where a value is present, (B,) bool."""
+
+PART = "#part"
+"""Field a source adds where its files already say the part: 'train', 'valid' or 'test'."""
+
+UNSEEN, MISSING, RESERVED = 0, 1, 2
+"""Places `size + UNSEEN` and `size + MISSING` of a category port, and how many there are."""

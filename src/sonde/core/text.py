@@ -1,0 +1,125 @@
+"""YAML and JSON, read strictly: no tags, no duplicate keys, no NaN, and a message with the line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sonde.core.errors import RecipeError, StorageError
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types here
+    """A safe loader that refuses what a recipe never needs."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                mark = key_node.start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: str | Path) -> str:
+    """A file's text.
+
+    Raises:
+        StorageError: it is missing, a folder, or not UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise StorageError(f"{path}: no such file. Looked from {Path.cwd()}") from None
+    except UnicodeDecodeError as error:
+        raise StorageError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from None
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def from_yaml(text: str, *, where: str = "the recipe") -> Any:
+    """Plain data from YAML (of which JSON is a part).
+
+    Raises:
+        RecipeError: with the line and column.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise RecipeError(f"{where}{place}: {error.problem or 'not YAML'}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RecipeError(f"{where}: not YAML: {error}") from None
+
+
+def to_yaml(data: Any) -> str:
+    """YAML in the order given, short lists on one line."""
+    return yaml.safe_dump(
+        data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+    )
+
+
+def to_json(data: Any, *, indent: int | None = None) -> str:
+    """JSON with sorted nothing and hidden nothing; NaN and infinity are refused."""
+    separators = None if indent else (",", ":")
+    return json.dumps(
+        data, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+    )
+
+
+def from_json(text: str, *, most_depth: int = 64) -> Any:
+    """Plain data from JSON, refusing duplicate keys, NaN, infinities and deep nesting.
+
+    Raises:
+        ValueError: saying which.
+    """
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) != len(items):
+            raise ValueError("a key stands twice")
+        return made
+
+    def constant(name: str) -> Any:
+        raise ValueError(f"{name} is not allowed")
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if value in (float("inf"), float("-inf")):
+            raise ValueError("a number is too large")
+        return value
+
+    try:
+        data = json.loads(
+            text, object_pairs_hook=pairs, parse_constant=constant, parse_float=number
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _depth(data) > most_depth:
+        raise ValueError(f"nested more than {most_depth} deep")
+    return data
+
+
+def _depth(data: Any) -> int:
+    depth, level = 0, [data]
+    while level:
+        depth += 1
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return depth
