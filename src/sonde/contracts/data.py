@@ -139,6 +139,10 @@ class Column(Spec):
     def decode(self, arrays: np.ndarray | Ragged) -> list[Raw]:
         """Arrays back to raw values; `UNSEEN` where the place for unseen values is met."""
 
+    def advice(self, errors: Sequence[RowError]) -> str:
+        """What the user may do about rows that cannot be read."""
+        return f"Fix them, or leave {self.name!r} out of the recipe's columns."
+
     @classmethod
     def guess(cls, sample: pa.Array) -> Guess | None:
         """How sure this kind is that it should read the field; it may look at all rows."""
@@ -254,6 +258,10 @@ class Split(Spec):
 
     seed: int = 0
     """The split's own seed: repeats with other seeds judge the same rows."""
+
+    def completed(self, targets: Sequence[str]) -> Self:
+        """A copy whose open questions are answered by the task's target fields."""
+        return self
 
     @abstractmethod
     def folds(self, rows: Rows) -> Iterator[Assignment]:

@@ -206,6 +206,8 @@ class Task(Spec):
 
     family: ClassVar[str] = "task"
     Options: ClassVar[type[Spec]] = NoOptions
+    settles: ClassVar[bool] = False
+    """True where `settle` decides something, so that validation rows are passed through for it."""
     main_metric: ClassVar[str] = ""
     """The name in `metrics()` that early stopping watches unless told otherwise."""
 

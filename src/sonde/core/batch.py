@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Union
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,6 +56,11 @@ def tensor_of(batch: Mapping[str, Value | Batch], name: str) -> Tensor:
     value = batch[name]
     assert isinstance(value, Tensor), f"{name} is not a plain tensor"
     return value
+
+
+def as_arrays(batch: Mapping[str, Value | Batch]) -> dict[str, np.ndarray]:
+    """Plain tensors as NumPy arrays on the host."""
+    return {name: tensor_of(batch, name).detach().cpu().numpy() for name in batch}
 
 
 def count(batch: Mapping[str, Value | Batch]) -> int:

@@ -1,0 +1,68 @@
+"""Checks that need no torch: kinds, files, columns. They come before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sonde.core.errors import RecipeError, StorageError
+from sonde.core.registry import registry
+from sonde.core.text import from_yaml, read_text
+
+_RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
+_PLACES = {"source": "source", "split": "split", "task": "task", "model": "model",
+           "paradigm": "paradigm"}  # fmt: skip
+
+
+def is_recipe(path: str) -> bool:
+    """Whether a path names a recipe rather than data."""
+    return Path(path).suffix.lower() in _RECIPE_SUFFIXES
+
+
+def read_recipe(path: str) -> dict[str, Any]:
+    """A recipe file as plain data whose kinds all exist.
+
+    Raises:
+        StorageError: there is no such file.
+        RecipeError: it is not YAML, or not a mapping.
+        UnknownKind: a kind is not registered.
+    """
+    plain = from_yaml(read_text(path), where=path)
+    if not isinstance(plain, Mapping):
+        raise RecipeError(f"{path}: expected a mapping with source, task, ..., got {plain!r:.80}")
+    check_kinds(plain)
+    return dict(plain)
+
+
+def check_kinds(plain: Mapping[str, Any]) -> None:
+    """Every kind named in a recipe is registered; nothing is imported.
+
+    Raises:
+        UnknownKind: one is not; names the nearest.
+    """
+    for place, family in _PLACES.items():
+        _check(family, plain.get(place))
+    for column in (plain.get("columns") or {}).values():
+        _check("column", column)
+    for augment in plain.get("augment") or ():
+        _check("augment", augment)
+
+
+def _check(family: str, value: Any) -> None:
+    kind = value.get("kind") if isinstance(value, Mapping) else value
+    if isinstance(kind, str):
+        registry(family).check(kind)
+
+
+def there(path: str) -> str:
+    """The path itself, where something lies there.
+
+    Raises:
+        StorageError: nothing does.
+    """
+    if not Path(path).exists():
+        near = [p.name for p in Path(path).parent.glob(f"{Path(path).stem[:3]}*")][:5]
+        hint = f" Near it: {', '.join(near)}." if near else ""
+        raise StorageError(f"{path}: no such file or folder.{hint} Looked from {Path.cwd()}")
+    return path

@@ -1,0 +1,68 @@
+"""The command line: `sonde train passengers.csv --target survived`.
+
+Commands live in `app/commands/`, one a file; what is heavy they import when they run, so that help
+and errors about files, flags, columns and kinds come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from sonde import __version__
+from sonde.app.commands.demo import demo
+from sonde.app.commands.evaluate import evaluate
+from sonde.app.commands.init import init
+from sonde.app.commands.inspect import inspect
+from sonde.app.commands.predict import predict
+from sonde.app.commands.schema import schema
+from sonde.app.commands.seal import seal
+from sonde.app.commands.train import train
+from sonde.app.output import complain
+from sonde.core.errors import SondeError, UsageError
+
+app = App(
+    name="sonde",
+    help="Raw data in, a trained, honestly judged, sealed model out.",
+    version=__version__,
+    version_flags=["--version"],
+)
+for command in (inspect, init, train, evaluate, predict, seal, demo, schema):
+    app.command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command and end with its exit code (DESIGN: 0, 2, 65, 69, 70, 73, 74, 75)."""
+    sys.exit(run(sys.argv[1:] if argv is None else list(argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run a command; its exit code."""
+    as_json = "--json" in argv
+    try:
+        app(argv, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return complain(UsageError(f"{error} See  sonde --help"), as_json)
+    except SondeError as error:
+        return complain(error, as_json)
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # the reader left: nothing more to flush
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # the last line of defence: our fault, with all we know
+        traceback.print_exc()
+        print(
+            "error: this is a fault in Sonde, not in what you did. Please report it with the lines "
+            "above and the command you gave, where you got Sonde from.",
+            file=sys.stderr,
+        )
+        return SondeError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    main()

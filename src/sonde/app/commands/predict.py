@@ -1,0 +1,109 @@
+"""`sonde predict`: answers to raw rows."""
+
+from __future__ import annotations
+
+import json as text
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonde.app.checks import there
+from sonde.app.output import emit
+from sonde.core.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from sonde.run.bundle import Bundle
+
+_JSON = (".json", ".jsonl", ".ndjson")
+_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz")
+
+
+def predict(
+    model: str, /, *rows: str, output: str | None = None, json: bool = False, **options: str
+) -> None:
+    """Answer raw rows, one JSON object a line.
+
+    Parameters
+    ----------
+    model
+        A `model.sonde`.
+    rows
+        `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
+        file, or one or more pictures.
+    output
+        Write the answers there instead of to stdout.
+    json
+        Print one JSON object with all answers.
+    options
+        What the model's task lets you choose.
+    """
+    there(model)
+    for path in rows:
+        if path != "-":
+            there(path)
+    from sonde.run.bundle import Bundle
+
+    bundle = Bundle.load(model)
+    answers = bundle.predict(_rows(bundle, rows), **options)
+    lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
+    if output is not None:
+        Path(output).write_text(lines, encoding="utf-8")
+        print(f"{len(answers):,} answers in {output}", file=sys.stderr)
+    if json:
+        emit({"model": model, "answers": answers})
+    elif output is None:
+        sys.stdout.write(lines)
+
+
+def _rows(bundle: Bundle, paths: tuple[str, ...]) -> Any:
+    """What the caller named, as rows."""
+    given = bundle.task.given
+    if not given:
+        return None
+    if not paths:
+        raise UsageError(
+            f"which rows? Give a file, or - for JSON on stdin with: {', '.join(given)}"
+        )
+    found: list[Any] = []
+    for path in paths:
+        if path == "-":
+            found += _from_json(sys.stdin.read(), "stdin")
+        elif path.endswith(_JSON):
+            found += _from_json(Path(path).read_text(encoding="utf-8"), path)
+        elif path.endswith(_TABLES):
+            found += _from_table(path, given)
+        elif len(given) == 1:
+            found.append({given[0]: path})
+        else:
+            raise UsageError(
+                f"{path}: this model needs {', '.join(given)} for each row. "
+                "Give a .csv, .json or .jsonl file, or JSON on stdin."
+            )
+    return found
+
+
+def _from_json(content: str, where: str) -> list[dict[str, Any]]:
+    """An object, a list of objects, or one object a line."""
+    try:
+        rows = text.loads(content)
+    except text.JSONDecodeError:
+        try:
+            rows = [text.loads(line) for line in content.splitlines() if line.strip()]
+        except text.JSONDecodeError as error:
+            raise DataError(
+                f"{where}: not JSON: {error}. Give objects with named fields."
+            ) from None
+    rows = rows if isinstance(rows, list) else [rows]
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise DataError(f"{where}, row {number}: got {row!r:.60}, expected an object")
+    return rows
+
+
+def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
+    from sonde.data.memory import guess_source
+
+    source = guess_source(path)
+    known = {field.name for field in source.fields()}
+    names = [name for name in given if name in known]
+    return [row for chunk in source.scan(names) for row in chunk.to_pylist()]

@@ -1,0 +1,39 @@
+"""Notices: what happens inside a layer and must not pass in silence.
+
+A layer says what happened; whoever runs it (the run's journal, the terminal) listens. Without a
+listener a notice is a Python warning, so that nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+Listener = Callable[[str, dict[str, Any]], None]
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+class SondeWarning(UserWarning):
+    """A notice nobody listened to."""
+
+
+def say(message: str, **facts: Any) -> None:
+    """Tell whoever listens; `facts` are plain values that go into the journal."""
+    listener = _listener.get()
+    if listener is None:
+        warnings.warn(message, SondeWarning, stacklevel=2)
+    else:
+        listener(message, facts)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Every notice said inside goes to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)

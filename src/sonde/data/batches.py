@@ -1,0 +1,170 @@
+"""Batches from a store: a plan from (seed, epoch), one vectorised gather per column.
+
+The position of a run is one integer: `seek` costs nothing, and nothing needs to be restored.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from queue import Full, Queue
+from threading import Event, Thread
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sonde.contracts.data import BatchIndex, Encoded, Sampler, StoreIndex
+from sonde.contracts.learn import State
+from sonde.core import seed
+from sonde.core.batch import Batch, Padded
+from sonde.core.port import PRESENT, ROW
+from sonde.data.store import Store
+
+_RESIDENT = 2**30
+"""Columns of a part that are together smaller than this many bytes are held in memory."""
+
+
+def batch_of(encoded: Mapping[str, Encoded]) -> Batch:
+    """One encoded chunk per column as a batch."""
+    batch: Batch = {}
+    for name, part in encoded.items():
+        if part.starts is None or part.lengths is None:
+            batch[name] = torch.from_numpy(np.ascontiguousarray(part.values))
+        else:
+            batch[name] = _padded(part.values, part.starts, part.lengths)
+        if part.present is not None:
+            batch[PRESENT + name] = torch.from_numpy(part.present)
+    return batch
+
+
+def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padded:
+    """(B, T, ...) with T the longest row, zeros beyond each row's end."""
+    longest = int(lengths.max(initial=0))
+    out = np.zeros((len(lengths), longest, *values.shape[1:]), values.dtype)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    out[row, step] = values[np.repeat(starts, lengths) + step]
+    return Padded(torch.from_numpy(out), torch.from_numpy(lengths.astype(np.int64)))
+
+
+class Gather:
+    """Rows of a store as a batch: from tensors in memory where all is dense and small enough."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._resident = _resident(store)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether gathering reads no disk, so that reading ahead gains nothing."""
+        return bool(self._resident)
+
+    def __call__(self, rows: np.ndarray) -> Batch:
+        """The rows, in the order given, with their numbers."""
+        index = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
+        if self._resident:
+            batch: Batch = {name: t.index_select(0, index) for name, t in self._resident.items()}
+        else:
+            batch = batch_of({name: column.take(rows) for name, column in self.store.items()})
+        batch[ROW] = index
+        return batch
+
+
+class StoreBatches:
+    """Batches of some rows of a store, without end, from any step on."""
+
+    prefetchable = True
+
+    def __init__(
+        self, gather: Gather, rows: np.ndarray, sampler: Sampler, batch_size: int, run_seed: int
+    ) -> None:
+        self._gather = gather
+        self._sampler = sampler
+        self._batch_size = batch_size
+        self._seed = run_seed
+        self._index = StoreIndex(rows, lambda name: np.asarray(gather.store[name].values[rows]))
+        self._step = 0
+        self._planned: tuple[int, BatchIndex] | None = None
+        self._steps = len(self._plan(0))
+        self.steps_per_epoch: int | None = self._steps
+
+    def seek(self, step: int) -> None:
+        """Go to a step."""
+        self._step = step
+
+    def state(self) -> State:
+        """Nothing: a step number is all."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Nothing to restore."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches from the present step on; a thread reads ahead where the data is on disk."""
+        batches = self._forever_from(self._step)
+        return batches if self._gather.in_memory else _ahead(batches)
+
+    def once(self) -> Iterator[Batch]:
+        """The batches of the first epoch, from its beginning."""
+        return itertools.islice(self._forever_from(0), self._steps)
+
+    def _forever_from(self, step: int) -> Iterator[Batch]:
+        while True:
+            epoch, position = divmod(step, self._steps)
+            yield self._gather(self._plan(epoch)[position])
+            step += 1
+
+    def _plan(self, epoch: int) -> BatchIndex:
+        if self._planned is None or self._planned[0] != epoch:
+            rng = seed.numpy_rng(self._seed, "sampler", epoch)
+            plan = self._sampler.plan(self._index, self._batch_size, epoch, rng)
+            self._planned = (epoch, plan)
+        return self._planned[1]
+
+
+def _resident(store: Store) -> dict[str, Tensor]:
+    """Every column as a tensor in memory, where all are dense and small enough; else {}."""
+    dense = all(column.starts is None for column in store.values())
+    if not dense or sum(column.nbytes for column in store.values()) > _RESIDENT:
+        return {}
+    tensors: dict[str, Tensor] = {}
+    for name, column in store.items():
+        tensors[name] = torch.from_numpy(np.array(column.values))
+        if column.present is not None:
+            tensors[PRESENT + name] = torch.from_numpy(np.array(column.present))
+    return tensors
+
+
+def _ahead(batches: Iterator[Batch], depth: int = 2) -> Iterator[Batch]:
+    """The same batches, gathered a few ahead by one thread that ends with its reader."""
+    queue: Queue[Batch | BaseException] = Queue(maxsize=depth)
+    ended = Event()
+
+    def put(item: Batch | BaseException) -> None:
+        while not ended.is_set():
+            try:
+                queue.put(item, timeout=0.2)
+            except Full:
+                continue
+            return
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if ended.is_set():
+                    return
+        except BaseException as error:  # handed to the reader, who raises it
+            put(error)
+
+    thread = Thread(target=work, name="sonde-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        ended.set()

@@ -1,0 +1,267 @@
+"""Pictures: photographs, scans, drawings.
+
+Any size and mode comes in: file names, encoded bytes, or uint8 arrays (H, W) or (H, W, C). What is
+stored is uint8 of one size, so that a batch of pictures is one slice.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import PositiveInt
+
+from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.core.errors import DataError
+from sonde.core.port import Port
+from sonde.core.spec import Learned
+from sonde.data.columns._text import is_text, not_readable, plain, shortened
+
+if TYPE_CHECKING:
+    from sonde.data.columns._pictures import Unreadable
+
+_CAP = 128
+"""Pixels a side that pictures of differing sizes are scaled to at most."""
+
+_TRIED = 16
+"""File names whose files are looked for when a field's kind is guessed."""
+
+T = TypeVar("T")
+
+
+class Image(Column):
+    """A picture, scaled to one size, grey or in colour.
+
+    Without options, training pictures of one size keep it; of differing sizes they get the median
+    height and width, scaled down together to at most 128 pixels a side. They are stored grey where
+    all of them are grey by their headers. A missing picture is a row that cannot be read.
+    """
+
+    size: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width in pixels."""
+    channels: Literal[1, 3] | None = None
+    """1 for grey, 3 for red, green, blue."""
+    height: Learned[int] = 0
+    width: Learned[int] = 0
+    planes: Learned[int] = 0
+    """The channels stored, 1 or 3."""
+
+    @property
+    def port(self) -> Port:
+        """A grid of its own frame."""
+        return Port("grid", shape=self._shape, frame=self.name)
+
+    def fit(self, chunks: Iterable[pa.RecordBatch]) -> Self:
+        """Size and channels, from headers alone.
+
+        Raises:
+            DataError: not one picture can be read.
+        """
+        if self.size and self.channels:
+            return self.learn(height=self.size[0], width=self.size[1], planes=self.channels)
+        looks = np.concatenate([np.empty((0, 3), np.int64), *map(self._looks, chunks)])
+        if not len(looks):
+            raise DataError(
+                f"column {self.name!r}: not one training row has a readable picture. Check the "
+                "paths, or declare the column as another kind."
+            )
+        height, width = self.size or _common_size(looks[:, :2])
+        planes = self.channels or (1 if looks[:, 2].all() else 3)
+        return self.learn(height=height, width=width, planes=planes)
+
+    def encode(self, rows: pa.RecordBatch) -> Encoded:
+        """Decode and scale a chunk, on several threads.
+
+        Returns:
+            values (N, C, H, W) uint8; what cannot be read comes back as a row error.
+        """
+        raw = self._raw(rows)
+        if isinstance(raw, pa.FixedShapeTensorArray):
+            known = raw.is_valid().to_numpy(zero_copy_only=False)
+            pictures = _planes_first(_tensors(raw))
+            if pictures.shape[1:] == self._shape:
+                values = np.zeros((len(raw), *self._shape), np.uint8)
+                values[known] = pictures
+                missing = np.flatnonzero(~known)
+                return Encoded(values, errors=[_error(int(row), None, "") for row in missing])
+        return self._decoded(_pictures(raw))
+
+    def decode(self, arrays: np.ndarray | Ragged) -> list[np.ndarray]:
+        """(N, C, H, W) back to pictures: (H, W) where grey, else (H, W, 3), uint8."""
+        assert isinstance(arrays, np.ndarray), "pictures are not ragged"
+        return list(arrays[:, 0] if self.planes == 1 else np.moveaxis(arrays, 1, -1))
+
+    @classmethod
+    def guess(cls, sample: pa.Array) -> Guess | None:
+        """Claims names of picture files, bytes that begin like a picture, and uint8 tensors."""
+        if isinstance(sample.type, pa.FixedShapeTensorType):
+            if sample.type.value_type != pa.uint8() or not _is_picture(sample.type.shape):
+                return None
+            return Guess(0.9, f"pictures, {' x '.join(map(str, sample.type.shape))}")
+        known = plain(sample).drop_null()
+        if not len(known):
+            return None
+        if _is_binary(known.type):
+            return _guess_bytes(known)
+        return _guess_names(known) if is_text(known.type) else None
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """Learned size and channels; a size given; both given, so that nothing is learned."""
+        return [cls(), cls(size=(6, 9)), cls(size=(8, 8), channels=1)]
+
+    @classmethod
+    def sample(cls, rows: int, seed: int) -> pa.Array:
+        """PNG bytes of differing sizes and modes."""
+        from PIL import Image as Pillow
+
+        rng = np.random.default_rng(seed)
+        files = []
+        for index in range(rows):
+            height, width = rng.integers(4, 12, 2)
+            noise = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
+            file = io.BytesIO()
+            Pillow.fromarray(noise).convert(("RGBA", "L", "P", "LA")[index % 4]).save(file, "PNG")
+            files.append(file.getvalue())
+        return pa.array(files, pa.binary())
+
+    def _looks(self, rows: pa.RecordBatch) -> np.ndarray:
+        """(n, 3) int64 height, width, grey of the pictures that can be opened."""
+        raw = self._raw(rows)
+        if isinstance(raw, pa.FixedShapeTensorArray):
+            shape = raw.type.shape
+            grey = len(shape) == 2 or shape[2] <= 2  # the second is opacity
+            return np.tile([*shape[:2], int(grey)], (len(raw) - raw.null_count, 1))
+        from sonde.data.columns._pictures import Unreadable, look
+
+        found = _on_threads(look, _pictures(raw))
+        opened = [item for item in found if not isinstance(item, Unreadable)]
+        return np.array(opened, np.int64).reshape(-1, 3)
+
+    def _decoded(self, pictures: list[Any]) -> Encoded:
+        """Pictures decoded one by one, on several threads."""
+        from sonde.data.columns._pictures import Unreadable, pixels
+
+        values = np.zeros((len(pictures), *self._shape), np.uint8)
+        errors = []
+        for row, found in enumerate(_on_threads(partial(pixels, shape=self._shape), pictures)):
+            if isinstance(found, Unreadable):
+                errors.append(_error(row, pictures[row], str(found)))
+            else:
+                values[row] = found
+        return Encoded(values, errors=errors)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.planes, self.height, self.width
+
+    def _raw(self, rows: pa.RecordBatch) -> pa.Array:
+        """The field, without a dictionary.
+
+        Raises:
+            DataError: it holds no pictures at all.
+        """
+        raw = plain(rows.column(self.reads[0]))
+        if isinstance(raw, pa.FixedShapeTensorArray):
+            readable = raw.type.value_type == pa.uint8() and _is_picture(raw.type.shape)
+        else:
+            readable = is_text(raw.type) or _is_binary(raw.type) or pa.types.is_null(raw.type)
+        if not readable:
+            raise not_readable(raw, self.name, "file names, encoded pictures, or uint8 arrays "
+                               "(H, W) or (H, W, C) with values in [0, 255]")  # fmt: skip
+        return raw
+
+
+def _common_size(sizes: np.ndarray) -> tuple[int, int]:
+    """(n, 2) heights and widths -> the one they share, else their median, scaled to the cap."""
+    if (sizes == sizes[0]).all():
+        return int(sizes[0, 0]), int(sizes[0, 1])
+    middle = np.median(sizes, axis=0)
+    height, width = np.maximum(1, np.rint(middle * min(1.0, _CAP / middle.max()))).astype(int)
+    return int(height), int(width)
+
+
+def _on_threads(read: Callable[[Any], T], pictures: list[Any]) -> Iterator[T | Unreadable]:
+    """What `read` makes of each picture, in order; Pillow decodes without Python's lock."""
+    from sonde.data.columns._pictures import Unreadable
+
+    def attempt(picture: Any) -> T | Unreadable:
+        if picture is None:
+            return Unreadable("missing")
+        try:
+            return read(picture)
+        except Unreadable as problem:
+            return problem
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        yield from pool.map(attempt, pictures)
+
+
+def _pictures(raw: pa.Array) -> list[Any]:
+    """File names, bytes or arrays, None where missing."""
+    if not isinstance(raw, pa.FixedShapeTensorArray):
+        values: list[Any] = raw.to_pylist()
+        return values
+    arrays = iter(_tensors(raw))
+    return [next(arrays) if known else None for known in raw.is_valid().to_pylist()]
+
+
+def _tensors(raw: pa.FixedShapeTensorArray) -> np.ndarray:
+    """(n, H, W) or (n, H, W, C) uint8 of the rows that are not missing."""
+    arrays: np.ndarray = raw.filter(raw.is_valid()).to_numpy_ndarray()
+    return arrays
+
+
+def _planes_first(pictures: np.ndarray) -> np.ndarray:
+    """(n, H, W) or (n, H, W, C) -> (n, C, H, W)."""
+    return pictures[:, None] if pictures.ndim == 3 else np.moveaxis(pictures, -1, 1)
+
+
+def _error(row: int, picture: Any, problem: str) -> RowError:
+    if picture is None:
+        return RowError(row, None, "a picture")
+    if isinstance(picture, str):
+        return RowError(row, shortened(picture, 200), f"a readable picture ({problem})", picture)
+    size = picture.nbytes if isinstance(picture, np.ndarray) else len(picture)
+    return RowError(row, f"a picture of {size:,} bytes", f"a readable picture ({problem})")
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
+
+
+def _is_picture(shape: list[int]) -> bool:
+    """Whether an array of this shape can be a picture: (H, W) or (H, W, C)."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 2, 3, 4))
+
+
+def _guess_bytes(known: pa.Array) -> Guess | None:
+    from sonde.data.columns._pictures import MAGIC
+
+    alike = sum(value.startswith(MAGIC) for value in known.to_pylist())
+    return Guess(0.9, f"{alike:,} encoded pictures") if 2 * alike > len(known) else None
+
+
+def _guess_names(known: pa.StringArray) -> Guess | None:
+    from sonde.data.columns._pictures import SUFFIXES
+
+    suffixes = "|".join(SUFFIXES).replace(".", r"\.")
+    alike = pc.match_substring_regex(known, rf"(?i)({suffixes})$")
+    named = pc.sum(alike).as_py()
+    if 2 * named <= len(known):
+        return None
+    first = known.filter(alike)[:_TRIED].to_pylist()
+    if any(Path(name).is_file() for name in first):
+        return Guess(0.95, f"{named:,} picture files")
+    return Guess(0.6, f"{named:,} names of picture files, the first {len(first)} of which are "
+                 "not found from here")  # fmt: skip

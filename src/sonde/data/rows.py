@@ -1,0 +1,132 @@
+"""A caller's rows as a record batch, and rows as plain JSON values for a bundle."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from sonde.contracts.data import Row
+from sonde.core.errors import DataError, UnknownColumn, listed, nearest
+from sonde.core.port import PART, ROW
+from sonde.data.sources._tables import from_rows, to_table
+from sonde.data.sources._values import simplified, to_png
+
+_BYTES, _FLOAT = "$bytes", "$float"
+
+
+def as_rows(
+    rows: Any, fields: Sequence[str], *, known: Collection[str] = ()
+) -> tuple[pa.RecordBatch, list[str]]:
+    """N rows as a record batch with exactly `fields`.
+
+    Args:
+        rows: a row or a list of rows (mappings), or a pandas, polars or Arrow table. A picture is
+            a path, encoded bytes, an array (H, W) or (H, W, 3) uint8, or a PIL image; the last
+            two become PNG bytes.
+        fields: the fields wanted, in this order.
+        known: further fields that may come and are left out.
+
+    Returns:
+        The batch, and the fields that no row has; those are null, as texts.
+
+    Raises:
+        UsageError: these are no rows, or a column's values have no common type.
+        UnknownColumn: a row has a field that is neither wanted nor known.
+    """
+    rows = [rows] if isinstance(rows, Mapping) else rows
+    table = from_rows(rows) if isinstance(rows, list | tuple) else _of_table(rows)
+    allowed = {*fields, *known, ROW, PART}
+    for name in table.column_names:
+        if name not in allowed:
+            near = nearest(name, fields)
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise UnknownColumn(
+                f"the model knows no field {name!r}.{hint} Fields: {listed(fields, 30)}"
+            )
+    absent = [name for name in fields if name not in table.column_names]
+    count = len(rows) if isinstance(rows, list | tuple) else table.num_rows
+    columns = [
+        pa.nulls(count, pa.string()) if name in absent else _whole(table.column(name))
+        for name in fields
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=list(fields)), absent
+
+
+def to_jsonable(batch: pa.RecordBatch) -> list[Row]:
+    """Rows as plain JSON values; `from_jsonable` brings them back.
+
+    Bytes are `{"$bytes": base64}`; a picture given as a uint8 tensor is written as PNG bytes; NaN
+    is None; infinities are `{"$float": "inf"}`.
+
+    Raises:
+        DataError: a column's type has no such form.
+    """
+    columns = {
+        name: _plain_column(name, column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return [{name: column[row] for name, column in columns.items()} for row in range(len(batch))]
+
+
+def from_jsonable(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows that `to_jsonable` wrote.
+
+    Raises:
+        DataError: a value is neither plain nor one of the two marked forms.
+    """
+    table = from_rows([{name: _restored(name, v) for name, v in row.items()} for row in rows])
+    columns = [_whole(column) for column in table.columns]
+    return pa.RecordBatch.from_arrays(columns, names=table.column_names)
+
+
+def _of_table(rows: Any) -> pa.Table:
+    names = set(rows.schema.names) if isinstance(rows, pa.RecordBatch | pa.Table) else set()
+    return to_table(rows.drop_columns(list(names & {ROW, PART})) if names else rows, "rows")
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    chunks = column.chunks or [pa.array([], column.type)]
+    return simplified(chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks))
+
+
+def _plain_column(name: str, column: pa.Array) -> list[Any]:
+    kind = column.type
+    if isinstance(kind, pa.FixedShapeTensorType) and kind.value_type == pa.uint8():
+        return [_marked(to_png(name, picture)) for picture in column.to_numpy_ndarray()]
+    column = simplified(column)
+    kind = column.type
+    if pa.types.is_binary(kind):
+        return [value if value is None else _marked(value) for value in column.to_pylist()]
+    if pa.types.is_floating(kind):
+        return [
+            {_FLOAT: str(value)} if value is not None and math.isinf(value) else value
+            for value in column.to_pylist()
+        ]
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_string(kind):
+        return list(column.to_pylist())
+    raise DataError(
+        f"column {name!r} has type {kind}, which a bundle's rows cannot hold; expected truth "
+        "values, numbers, texts, bytes or pictures"
+    )
+
+
+def _marked(value: bytes) -> dict[str, str]:
+    return {_BYTES: base64.b64encode(value).decode("ascii")}
+
+
+def _restored(name: str, value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    match dict(value):
+        case {"$bytes": str(text)} if len(value) == 1:
+            try:
+                return base64.b64decode(text, validate=True)
+            except ValueError:
+                raise DataError(f"column {name!r}: got bytes that are not base64") from None
+        case {"$float": "inf" | "-inf" as text} if len(value) == 1:
+            return float(text)
+    raise DataError(f"column {name!r}: got {value!r}, expected a plain value or bytes")

@@ -1,0 +1,183 @@
+"""How a text file is a table: quote, delimiter and header, found from its first 64 KiB.
+
+The rules, each of which an option of the source overrides:
+
+- quote: the double quote; the single quote where fields are enclosed in it and none in the other.
+- delimiter: of tab, `;`, `|` and `,` the one that splits most lines into the same number of
+  fields, at least two. At a tie the earlier one in this list wins, since a comma may as well be a
+  decimal comma. Where none does, the table has one column.
+- header: no, where a number heads a column of numbers; yes, where words head a column of numbers.
+  Where no column holds numbers: yes, unless a cell of the first line is blank, stands twice in
+  it, or is met again below in its own column.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sonde.core.errors import DataError, listed
+from sonde.data.sources._encoding import read_text
+from sonde.data.sources._fields import check_names
+
+DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma"}
+"""What is tried, in this order, and what each is called."""
+
+_MOST_LINES = 200
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a recipe says of a file's form; None is to be found."""
+
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    names: tuple[str, ...] | None = None
+    missing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A file's form as read.
+
+    Attributes:
+        names: the columns' names.
+        quote: '' where quotes mean nothing.
+        skip: lines up to the one that holds names, that one included; 0 without a header.
+        header_breaks: line breaks inside the header's own cells.
+        has_nul: whether a NUL character stands anywhere in the file.
+    """
+
+    names: tuple[str, ...]
+    delimiter: str
+    quote: str
+    encoding: str
+    skip: int = 0
+    header_breaks: int = 0
+    has_nul: bool = False
+
+    def describe(self) -> str:
+        """Such as '14 columns, comma, utf-8, header'."""
+        delimiter = DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        columns = f"{len(self.names):,} column{'s' if len(self.names) > 1 else ''}"
+        header = "header" if self.skip else "no header"
+        return ", ".join([columns, delimiter, self.encoding, header])
+
+
+def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) -> Layout:
+    """The form of a file; `like` are the names of the file it belongs to, where there is one.
+
+    Raises:
+        StorageError: it cannot be read.
+        DataError: it is no table, or its names cannot name columns.
+    """
+    text = read_text(path, dialect.encoding)
+    quote = dialect.quote if dialect.quote is not None else find_quote(text.head)
+    delimiter = dialect.delimiter or find_delimiter(text.head, quote, text.is_whole)
+    every = _split(text.head, delimiter, quote, text.is_whole)
+    lines = _filled(every)
+    if not lines:
+        if text.is_whole:
+            raise DataError(f"{path}: holds blank lines only, expected a table")
+        raise DataError(f"{path}: the first line is longer than 64 KiB, expected a table's header")
+    first = tuple(cell.strip() for cell in lines[0])
+    header = dialect.header
+    if header is None:
+        if dialect.names is not None:
+            header = False
+        elif like is not None and set(first) == set(like):
+            header = True
+        else:
+            header = has_header(lines, dialect.missing)
+    names = dialect.names or (first if header else _numbered(lines))
+    check_names(path, names)
+    _check_width(path, len(names), lines[1:] if header else lines, dialect.names is not None)
+    skip = every.index(lines[0]) + 1 if header else 0
+    breaks = sum(cell.count("\n") for cell in lines[0]) if header else 0
+    return Layout(names, delimiter, quote, text.encoding, skip, breaks, text.has_nul)
+
+
+def find_quote(head: str) -> str:
+    """The quote character of a file that starts with `head`."""
+    single = re.search(r"(?:^|[\t;|,])'[^'\n]*'(?:[\t;|,\r\n]|$)", head, re.MULTILINE)
+    return "'" if single and '"' not in head else '"'
+
+
+def find_delimiter(head: str, quote: str, is_whole: bool = True) -> str:
+    """The delimiter by the rule above; a comma where lines have one field each."""
+    best, best_share = ",", 0.0
+    for delimiter in DELIMITERS:
+        lines = _filled(_split(head, delimiter, quote, is_whole))
+        widths = Counter(len(line) for line in lines)
+        if not widths:
+            continue
+        width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+        share = count / len(lines)
+        if width > 1 and share > max(best_share, 0.5):
+            best, best_share = delimiter, share
+    return best
+
+
+def has_header(lines: Sequence[Sequence[str]], missing: Collection[str]) -> bool:
+    """Whether the first line holds names, by the rule above."""
+    first = [cell.strip() for cell in lines[0]]
+    words_head_numbers = False
+    met_again = False
+    for place, cell in enumerate(first):
+        below = [line[place].strip() for line in lines[1:] if len(line) > place]
+        told = [value for value in below if value not in missing]
+        if told and all(_NUMBER.fullmatch(value) for value in told):
+            if _NUMBER.fullmatch(cell):
+                return False
+            words_head_numbers = words_head_numbers or cell not in missing
+        met_again = met_again or cell in below
+    if words_head_numbers:
+        return True
+    if len(lines) == 1 and any(_NUMBER.fullmatch(cell) for cell in first):
+        return False
+    return "" not in first and len(set(first)) == len(first) and not met_again
+
+
+def _split(head: str, delimiter: str, quote: str, is_whole: bool) -> list[list[str]]:
+    """The first lines as cells; what the head's end cuts is left out."""
+    text = head if is_whole else head[: max(head.rfind("\n"), head.rfind("\r")) + 1]
+    reader = csv.reader(
+        re.split(r"(?<=\n)|(?<=\r)(?!\n)", text),
+        delimiter=delimiter,
+        quotechar=quote or None,
+        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+    )
+    out = list(islice(reader, _MOST_LINES))
+    # an unclosed quote swallows the rest of the head: it is for the reader to report, with its line
+    if 1 < len(out) < _MOST_LINES and any("\n" in cell for cell in out[-1]):
+        out.pop()
+    return out
+
+
+def _filled(lines: Sequence[list[str]]) -> list[list[str]]:
+    return [line for line in lines if any(cell.strip() for cell in line)]
+
+
+def _numbered(lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """c1, c2, ...: as many as most lines have fields."""
+    width = Counter(len(line) for line in lines).most_common(1)[0][0]
+    return tuple(f"c{place + 1}" for place in range(width))
+
+
+def _check_width(path: str, width: int, lines: Sequence[Sequence[str]], are_given: bool) -> None:
+    """A header that fits none of the lines is a mistake in the header, not in every line."""
+    widths = Counter(len(line) for line in lines)
+    if widths and width not in widths:
+        met = listed(str(found) for found in sorted(widths))
+        whose = "`names` names" if are_given else "the header names"
+        raise DataError(
+            f"{path}: {whose} {width} columns, but the lines below have {met} fields. Mend it, or "
+            "give `names` and `delimiter` in the recipe."
+        )

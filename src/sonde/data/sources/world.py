@@ -1,0 +1,69 @@
+"""Worlds: environments an agent acts in, by their name in gymnasium.
+
+Towers and others, "Gymnasium: A Standard Interface for Reinforcement Learning Environments", 2024,
+arXiv:2407.17032.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field
+
+from sonde.contracts.data import World
+from sonde.core.errors import MissingPackage, UsageError, unknown
+
+if TYPE_CHECKING:
+    import gymnasium
+
+
+class Gymnasium(World):
+    """A gymnasium environment, such as `CartPole-v1`."""
+
+    # no colon: gymnasium would import the module that stands before it
+    id: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=200)
+    """Its registered name with version."""
+
+    def __init__(self, id: str | None = None, /, **options: Any) -> None:  # noqa: A002
+        """`Gymnasium("CartPole-v1")`: the name may stand alone."""
+        super().__init__(**({} if id is None else {"id": id}), **options)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """One that needs no further package."""
+        return [cls("CartPole-v1")]
+
+    @property
+    def title(self) -> str:
+        """The environment's name."""
+        return self.id.replace("/", "-")
+
+    def fingerprint(self) -> str:
+        """A hash of the name: there are no bytes behind an environment but its package's."""
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
+    def make(self, count: int, seed: int) -> gymnasium.vector.VectorEnv:
+        """`count` copies side by side in this process; copy i is reset with seed + i.
+
+        A later `reset()` without a seed goes on from there, so all that follows hangs on `seed`.
+
+        Raises:
+            MissingPackage: gymnasium, or what the environment needs, is not installed.
+            UsageError: there is no such environment.
+        """
+        try:
+            import gymnasium
+        except ImportError:
+            raise MissingPackage("environments need gymnasium:  pip install 'sonde[rl]'") from None
+        try:
+            worlds = gymnasium.make_vec(self.id, count, vectorization_mode="sync")
+        except gymnasium.error.DependencyNotInstalled as error:
+            raise MissingPackage(f"environment {self.id!r}: {error}") from None
+        except gymnasium.error.UnregisteredEnv:
+            raise UsageError(unknown("environment", self.id, gymnasium.registry)) from None
+        except gymnasium.error.Error as error:
+            raise UsageError(f"environment {self.id!r} cannot be made: {error}") from None
+        worlds.action_space.seed(seed)
+        worlds.reset(seed=seed)
+        return worlds

@@ -1,0 +1,113 @@
+"""Each kind of panel as HTML."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import numpy as np
+
+from sonde.contracts.data import Raw
+from sonde.contracts.task import Curves, Heatmap, Panel, Rowlist, Table
+from sonde.evaluate._html import Markup, element, joined, table
+from sonde.evaluate._svg import chart, legend
+from sonde.evaluate.contents import ShownRow
+
+_FIELDS_AT_ONCE = 8
+_LONGEST = 200
+"""Characters of a raw value that are shown."""
+
+ShownRows = Mapping[int, ShownRow]
+
+
+def panel(shown: Panel, rows: ShownRows) -> Markup:
+    """A panel as a figure; `rows` has the raw rows that a `Rowlist` names."""
+    match shown:  # a closed set: a new kind of panel is an edit here, and mypy finds the place
+        case Curves():
+            return curves_figure(shown)
+        case Table():
+            body = table(shown.header, shown.rows, class_="numbers")
+            return figure(shown.title, body, note=shown.note)
+        case Heatmap():
+            return _heatmap(shown)
+        case Rowlist():
+            return _rowlist(shown, rows)
+
+
+def curves_figure(shown: Curves) -> Markup:
+    """A chart with its legend."""
+    return figure(shown.title, legend(list(shown.series)), chart(shown), note=shown.note)
+
+
+def _heatmap(shown: Heatmap) -> Markup:
+    """Each row is shaded by its own sum, so that rare rows can be read as well as common ones."""
+    sums = np.maximum(shown.values.sum(axis=1, keepdims=True), 1)
+    shades = np.rint(100 * shown.values / sums).astype(int)
+    axes = f"{shown.row_title} \N{DOWNWARDS ARROW}   {shown.column_title} \N{RIGHTWARDS ARROW}"
+    head = [element("td")]
+    head += [element("th", label, scope="col") for label in shown.column_labels]
+    body = []
+    for label, counts, shade in zip(shown.row_labels, shown.values, shades, strict=True):
+        cells = [
+            element("td", f"{count:,}" if count else "", style=f"--shade:{percent}%")
+            for count, percent in zip(counts.tolist(), shade.tolist(), strict=True)
+        ]
+        body.append(element("tr", element("th", label, scope="row"), *cells))
+    inner = element(
+        "table", element("thead", element("tr", *head)), element("tbody", *body), class_="heat"
+    )
+    scroll = element("div", inner, class_="scroll", tabindex="0")
+    wide = len(shown.column_labels) > 6
+    return figure(
+        shown.title, element("p", axes, class_="quiet"), scroll, note=shown.note, wide=wide
+    )
+
+
+def _rowlist(shown: Rowlist, rows: ShownRows) -> Markup:
+    cards = [
+        _card(number, remark, rows.get(number, ShownRow({})))
+        for number, remark in zip(shown.rows, shown.remarks, strict=True)
+    ]
+    body = element("ol", *cards, class_="cards") if cards else element("p", "No such row.")
+    return figure(shown.title, body, note=shown.note, wide=True)
+
+
+def figure(title: str, *content: Markup, note: str = "", wide: bool = False) -> Markup:
+    """A titled box with a note below."""
+    below = element("figcaption", note) if note else None
+    return element("figure", element("h3", title), *content, below, class_="wide" if wide else None)
+
+
+def _card(number: int, remark: str, row: ShownRow) -> Markup:
+    pictures = [
+        element("img", src=f"data:image/png;base64,{base64.b64encode(png).decode()}", alt=name)
+        for name, png in row.pictures.items()
+    ]
+    fields = [(n, v) for n, v in row.fields.items() if n not in row.pictures]
+    more = fields[_FIELDS_AT_ONCE:]
+    rest = (
+        element("details", element("summary", f"{len(more)} more"), _fields(more)) if more else None
+    )
+    return element(
+        "li",
+        *pictures,
+        element("p", remark, class_="remark"),
+        _fields(fields[:_FIELDS_AT_ONCE]),
+        rest,
+        element("p", f"row {number:,}", class_="quiet"),
+    )
+
+
+def _fields(fields: list[tuple[str, Raw]]) -> Markup | None:
+    if not fields:
+        return None
+    pairs = [joined([element("dt", name), element("dd", _value(value))]) for name, value in fields]
+    return element("dl", *pairs)
+
+
+def _value(value: Raw) -> Markup | str:
+    """A raw value, shortened."""
+    if value is None:
+        return element("i", "missing")
+    text = f"{len(value):,} bytes" if isinstance(value, bytes) else str(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."

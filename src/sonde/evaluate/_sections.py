@@ -1,0 +1,160 @@
+"""The sections of a report, from what was asked to how to get it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sonde.contracts.task import Score
+from sonde.evaluate._html import Child, Markup, element, joined, table
+from sonde.evaluate._panels import curves_figure, figure, panel
+from sonde.evaluate.contents import DataCard, Outcome, Provenance, Report
+from sonde.evaluate.scores import number
+
+
+def header(report: Report) -> Markup:
+    """The run's name, what was asked, and the plain sentence."""
+    asked = [
+        joined([element("dt", name), element("dd", said)]) for name, said in report.asked.items()
+    ]
+    sentence = report.outcome.sentence
+    return element(
+        "header",
+        element("p", "Sonde report", class_="quiet"),
+        element("h1", report.title),
+        element("p", sentence, class_="sentence") if sentence else None,
+        whiskers(report.outcome),
+        element("dl", *asked, class_="asked"),
+    )
+
+
+def whiskers(outcome: Outcome) -> Markup | None:
+    """The main score of the model and its rivals, with intervals, on one scale."""
+    found = {
+        who: scores[outcome.main_metric]
+        for who, scores in outcome.scores.items()
+        if outcome.main_metric in scores and np.isfinite(scores[outcome.main_metric].value)
+    }
+    if not found:
+        return None
+    edges = [edge for s in found.values() for edge in (s.value, s.low, s.high) if edge is not None]
+    low, high = min(edges), max(edges)
+    margin = (high - low) * 0.04 or 1.0
+    lines = [
+        _whisker(who, score, low - margin, high - low + 2 * margin, first=place == 0)
+        for place, (who, score) in enumerate(found.items())
+    ]
+    rows = next(iter(found.values())).rows
+    of = f"{outcome.main_metric}, {rows:,} test rows, 95 % intervals"
+    return element("div", element("p", of, class_="quiet"), *lines, class_="whiskers")
+
+
+def scores(outcome: Outcome) -> Markup:
+    """Every score with its interval, the model beside its rivals."""
+    names = dict.fromkeys(name for found in outcome.scores.values() for name in found)
+    lines = [
+        [name, *(_cell(found.get(name)) for found in outcome.scores.values())] for name in names
+    ]
+    notes = [
+        element("p", f"{who}: {note}.", class_="quiet")
+        for who, note in outcome.notes.items()
+        if note
+    ]
+    body = table(["", *outcome.scores], lines, class_="scores")
+    return _section("scores", "Scores", body, *notes)
+
+
+def judgement(outcome: Outcome) -> Markup | None:
+    """What the task shows of its answers."""
+    if not outcome.panels:
+        return None
+    shown = [panel(one, outcome.rows) for one in outcome.panels]
+    return _section("answers", "Answers", element("div", *shown, class_="panels"))
+
+
+def learning(report: Report) -> Markup | None:
+    """Curves over the training."""
+    if not report.learning:
+        return None
+    shown = [curves_figure(curves) for curves in report.learning]
+    return _section("learning", "Learning", element("div", *shown, class_="panels"))
+
+
+def data_card(card: DataCard) -> Markup:
+    """Rows, columns, what was left out and why."""
+    parts = [
+        element("div", element("b", f"{count:,}"), f" {part}", style=f"flex-grow:{max(count, 1)}")
+        for part, count in card.rows.items()
+    ]
+    columns = table(
+        ["column", "kind", "role", "why"],
+        [(c.name, c.kind, c.role, c.reason) for c in card.columns],
+    )
+    excluded = table(["field", "why it is left out"], card.excluded.items())
+    bad = element("ul", *(element("li", line) for line in card.examples))
+    unreadable = f"{card.quarantined:,} unreadable rows were left out"
+    return _section(
+        "data",
+        "Data",
+        element("div", *parts, class_="parts"),
+        element("p", card.split),
+        element("div",
+            figure("Columns", columns, wide=True),
+            figure("Left out", excluded, wide=True) if card.excluded else None,
+            figure(unreadable, bad, wide=True) if card.quarantined else None,
+            class_="panels"),
+    )  # fmt: skip
+
+
+def provenance(source: Provenance) -> Markup:
+    """Recipe, versions, times."""
+    openings = source.test_openings
+    tested = "once" if openings == 1 else f"{openings:,} times; each look makes it less of a test"
+    judged = {"test rows opened": tested, "resume guarantees": source.exactness}
+    return _section(
+        "again",
+        "How to get it again",
+        element("div",
+            figure("Recipe", element("pre", source.recipe), wide=True),
+            figure("Judged", _facts(judged)),
+            figure("Times", _facts(source.times)),
+            figure("Versions", _facts(source.versions)),
+            class_="panels"),
+    )  # fmt: skip
+
+
+def _section(name: str, title: str, *content: Child) -> Markup:
+    return element("section", element("h2", title), *content, id=name)
+
+
+def _facts(facts: Mapping[str, str]) -> Markup:
+    pairs = [joined([element("dt", name), element("dd", said)]) for name, said in facts.items()]
+    return element("dl", *pairs, class_="facts")
+
+
+def _cell(score: Score | None) -> Child:
+    if score is None:
+        return "-"
+    if score.low is None or score.high is None:
+        return number(score.value)
+    between = element("small", f"{number(score.low)} to {number(score.high)}")
+    return joined([element("span", number(score.value)), between])
+
+
+def _whisker(who: str, score: Score, low: float, span: float, *, first: bool) -> Markup:
+    def percent(value: float) -> str:
+        return f"{100 * (value - low) / span:.2f}%"
+
+    bar = None
+    if score.low is not None and score.high is not None:
+        width = f"{100 * (score.high - score.low) / span:.2f}%"
+        bar = element("i", style=f"left:{percent(score.low)};width:{width}")
+    dot = element("b", style=f"left:{percent(score.value)}")
+    return element(
+        "div",
+        element("span", who),
+        element("div", bar, dot),
+        element("span", number(score.value)),
+        class_="whisker model" if first else "whisker",
+    )

@@ -1,0 +1,99 @@
+"""Baselines: what simple methods reach on the same split, from the same encoded columns."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from sonde.contracts.task import Arrays, Task
+from sonde.core.port import PRESENT
+from sonde.core.seed import numpy_rng
+from sonde.evaluate._design import features
+
+_MOST_ROWS = 100_000
+_MOST_WORK = 40_000_000
+"""Rows x features x outputs that baselines are fitted on at most: about 20 s on two cores."""
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """A baseline's answers to the test rows and what it was given.
+
+    Attributes:
+        predicted: answers as the task's metrics read them.
+        rows_used, rows_total: training rows it was fitted on, and all there were.
+        seconds: wall time of fitting and answering.
+        left_out: inputs it cannot read, such as texts.
+    """
+
+    predicted: Arrays
+    rows_used: int
+    rows_total: int
+    seconds: float
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What a reader must know about it; '' where it had all the network had."""
+        notes = []
+        if self.rows_used < self.rows_total:
+            notes.append(f"fitted on {self.rows_used:,} of {self.rows_total:,} training rows")
+        if self.left_out:
+            notes.append(f"without {', '.join(self.left_out)}")
+        return ", ".join(notes)
+
+
+def run_baselines(
+    task: Task, train: Arrays, test: Arrays, *, seed: int
+) -> dict[str, BaselineResult]:
+    """Each baseline of a bound task, fitted on training rows, asked about test rows.
+
+    A scalar becomes a number, NaN where missing; a category its index; a vector its values; a
+    picture the means of square windows, at most 196 of them. Ports of varying length are left out
+    and named.
+
+    Args:
+        task: bound to fitted columns.
+        train: encoded columns of the training rows, inputs and targets, with `#present:` arrays.
+        test: the same for the test rows; its targets are not looked at.
+        seed: of the sample and of the estimators.
+    """
+    rivals = task.baselines()
+    if not rivals:
+        return {}
+    total, asked = (len(next(iter(encoded.values()))) for encoded in (train, test))
+    answered = features(task.inputs, test, np.arange(asked))
+    rows = _sample(total, _affordable(task, answered.numbers.shape[1]), seed)
+    learned = features(task.inputs, train, rows).design(_targets(task, train, rows))
+    found = {}
+    for name, baseline in rivals.items():
+        began = time.perf_counter()
+        predicted = task.predicted(baseline(learned, answered.design({}), seed))
+        seconds = time.perf_counter() - began
+        found[name] = BaselineResult(predicted, len(rows), total, seconds, answered.left_out)
+    return found
+
+
+def _affordable(task: Task, num_features: int) -> int:
+    """How many rows baselines may be fitted on, 1,000 at least.
+
+    Boosted trees grow a tree for each class, so many classes cost as much as many features; two
+    classes need but one tree.
+    """
+    sizes = [port.size or 1 for port in task.outputs.values()]
+    outputs = sum(size if size > 2 else 1 for size in sizes)
+    return max(1000, min(_MOST_ROWS, _MOST_WORK // (num_features * max(1, outputs))))
+
+
+def _sample(total: int, most: int, seed: int) -> np.ndarray:
+    """(n,) ascending positions, all of them where they are few enough."""
+    if total <= most:
+        return np.arange(total)
+    return np.sort(numpy_rng(seed, "baselines").choice(total, most, replace=False))
+
+
+def _targets(task: Task, encoded: Arrays, rows: np.ndarray) -> Arrays:
+    names = [key for name in task.targets for key in (name, PRESENT + name) if key in encoded]
+    return {name: encoded[name][rows] for name in names}

@@ -1,0 +1,217 @@
+"""Descent: one optimizer and all around it.
+
+Precision, backward, micro-batches, clipping, the guard against non-finite gradients, the schedule
+and the average of weights. A learner with two networks that learn against each other has two.
+Nothing else in this package calls `backward` or an optimizer's `step`.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from sonde.contracts.learn import Budget, Optimizer, Schedule, State, Stateful
+from sonde.contracts.task import Loss
+from sonde.core import seed
+from sonde.core.batch import Batch, count, part, tensor_of
+from sonde.core.device import resolve_precision
+from sonde.core.errors import DataError
+from sonde.core.notice import say
+from sonde.core.port import ROW
+from sonde.core.spec import Spec
+
+_PATIENCE = 10
+"""Steps in a row that may be skipped for a non-finite gradient before training stops."""
+
+
+class DescentSettings(Spec):
+    """How weights follow gradients: what a paradigm's recipe says about one descent."""
+
+    optimizer: Optimizer = Field(default="adamw", validate_default=True)
+    schedule: Schedule = Field(default="constant", validate_default=True)
+    clip: float | None = Field(None, gt=0)
+    """Largest norm of the whole gradient."""
+    micro_batch: int | None = Field(None, ge=1)
+    """Rows whose activations are held at once; the step is that of the whole batch."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    average: float | None = Field(None, gt=0, lt=1)
+    """Decay of an exponential average of the weights, which is then what is judged and shipped."""
+
+
+class Diverged(DataError):
+    """Training met nothing but non-finite gradients."""
+
+
+class Descent(Stateful):
+    """Follows the gradient of a loss over the weights of one module."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        settings: DescentSettings,
+        budget: Budget,
+        *,
+        steps_per_epoch: int | None = None,
+        name: str = "main",
+    ) -> None:
+        """Prepare to train `module`, whose schedule spans `budget`."""
+        self.name = name
+        self.settings = settings
+        self.module = module
+        self._weights = [weight for weight in module.parameters() if weight.requires_grad]
+        self._device = self._weights[0].device
+        total = sum(weight.numel() for weight in self._weights)
+        self.precision = resolve_precision(settings.precision, self._device, total)
+        self._optimizer = settings.optimizer.make(self._groups())
+        self._steps = 0
+        self._skipped_in_a_row = 0
+        self._total_steps = budget.total_steps(steps_per_epoch)
+        self._seconds, self._elapsed, self._since = budget.seconds, 0.0, time.monotonic()
+        self._average = copy.deepcopy(module).requires_grad_(False) if settings.average else None
+
+    def minimize(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
+        """One step down the mean of `loss` over the batch.
+
+        The batch goes through in micro-batches where asked for; their gradients' sums are divided
+        once, by the weights of the whole batch, so the step is the same (BatchNorm aside).
+
+        Args:
+            loss: rows of the batch -> their losses; called once per micro-batch, with torch's
+                generator reseeded for (descent, call, part) of the present place.
+            batch: B rows; nested batches are cut alike.
+
+        Returns:
+            The mean loss, () float32, on the device.
+
+        Raises:
+            Diverged: the gradient was not finite for ten steps in a row.
+        """
+        self._optimizer.zero_grad(set_to_none=True)
+        total, weight = self._backward(loss, batch)
+        norm = self._divided(weight)
+        if torch.isfinite(norm):
+            self._step(norm)
+            self._skipped_in_a_row = 0
+        else:
+            self._skip(batch)
+        self._steps += 1
+        return (total / weight).detach()
+
+    def shipped(self) -> nn.Module:
+        """The averaged weights where there are any, else the module itself."""
+        return self.module if self._average is None else self._average
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        return self.settings.optimizer.learning_rate * self.settings.schedule.factor(self._progress)
+
+    def state(self) -> State:
+        """Moments of the optimizer, the average, the counters."""
+        held = self._optimizer.state_dict()["state"]
+        average = None if self._average is None else dict(self._average.state_dict())
+        return {
+            "optimizer": {str(index): dict(moments) for index, moments in held.items()},
+            "average": average,
+            "steps": self._steps,
+            "skipped": self._skipped_in_a_row,
+            "elapsed": self._elapsed_now(),
+            "precision": self.precision,
+        }
+
+    def restore(self, state: State) -> None:
+        """Become what `state` was."""
+        whole = self._optimizer.state_dict()
+        whole["state"] = {int(index): moments for index, moments in state["optimizer"].items()}
+        self._optimizer.load_state_dict(whole)
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self.precision = state["precision"]  # of the processor on which the run began
+        self._steps, self._skipped_in_a_row = state["steps"], state["skipped"]
+        self._elapsed, self._since = state["elapsed"], time.monotonic()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Weights that decay; and biases and norms, with fewer than two axes, which do not."""
+        rate, decay = self.settings.optimizer.learning_rate, self.settings.optimizer.weight_decay
+        matrices = [weight for weight in self._weights if weight.ndim >= 2]
+        rest = [weight for weight in self._weights if weight.ndim < 2]
+        groups = [
+            {"params": matrices, "lr": rate, "weight_decay": decay},
+            {"params": rest, "lr": rate, "weight_decay": 0.0},
+        ]
+        return [group for group in groups if group["params"]]
+
+    def _backward(self, loss: Callable[[Batch], Loss], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sums of losses and of weights over the micro-batches, with gradients of the sums."""
+        rows = count(batch)
+        size = self.settings.micro_batch or rows
+        zero = torch.zeros((), device=self._device)
+        total, weight = zero, zero
+        half = self.precision == "bfloat16"
+        for index, start in enumerate(range(0, rows, size)):
+            seed.reseed(self.name, self._steps, index)
+            piece = batch if size >= rows else part(batch, start, start + size)
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+                found = loss(piece)
+            summed = found.sums.float().sum()
+            summed.backward()  # type: ignore[no-untyped-call]
+            total, weight = total + summed.detach(), weight + found.weights.detach().float().sum()
+        return total, weight.clamp(min=torch.finfo(torch.float32).tiny)
+
+    def _divided(self, weight: Tensor) -> Tensor:
+        """Divides every gradient by the whole batch's weight; the norm of the result."""
+        gradients = [w.grad for w in self._weights if w.grad is not None]
+        if not gradients:
+            return torch.zeros((), device=self._device)
+        torch._foreach_div_(gradients, weight)
+        return torch.nn.utils.get_total_norm(gradients)
+
+    def _step(self, norm: Tensor) -> None:
+        if self.settings.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(self._weights, self.settings.clip, norm)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self._optimizer.step()
+        if self._average is not None:
+            self._follow(self._average)
+
+    def _follow(self, average: nn.Module) -> None:
+        """Moves the average; early on it forgets faster, so as not to drag the start along."""
+        decay = min(self.settings.average or 0.0, (1 + self._steps) / (10 + self._steps))
+        with torch.no_grad():
+            pairs = zip(
+                average.state_dict().values(), self.module.state_dict().values(), strict=True
+            )
+            for kept, now in pairs:  # running statistics of BatchNorm are averaged like weights
+                if kept.is_floating_point():
+                    kept.lerp_(now, 1 - decay)
+                else:
+                    kept.copy_(now)
+
+    def _skip(self, batch: Batch) -> None:
+        """Leaves the weights alone and says which rows were at hand."""
+        self._skipped_in_a_row += 1
+        rows = tensor_of(batch, ROW).tolist() if ROW in batch else []
+        say(f"non-finite gradient in {self.name}: step skipped", rows=rows[:64])
+        if self._skipped_in_a_row >= _PATIENCE:
+            raise Diverged(
+                f"the gradient of {self.name} was not finite for {_PATIENCE} steps in a row at "
+                f"learning rate {self.learning_rate:.3g}. Rows of the last one: {rows[:12]}. "
+                "Take a smaller learning rate, clip: 1.0, or precision: float32."
+            )
+
+    @property
+    def _progress(self) -> float:
+        """How much of the budget is spent, in [0, 1]."""
+        if self._total_steps is not None:
+            return min(1.0, self._steps / self._total_steps)
+        return min(1.0, self._elapsed_now() / (self._seconds or float("inf")))
+
+    def _elapsed_now(self) -> float:
+        return self._elapsed + time.monotonic() - self._since

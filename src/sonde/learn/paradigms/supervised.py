@@ -1,0 +1,124 @@
+"""Supervised learning: rows with their targets, one network, one descent.
+
+Early stopping watches any score on the validation rows and keeps the best weights (Prechelt,
+"Early stopping - but when?", 1998, the patience criterion UP).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from sonde.contracts.data import Sampler
+from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase, Stop
+from sonde.contracts.learner import Learner
+from sonde.contracts.task import Loss, SupervisedTask, stack
+from sonde.core import seed
+from sonde.core.batch import Batch, as_arrays
+from sonde.core.errors import UsageError
+from sonde.learn._descent import Descent, DescentSettings
+
+
+class Supervised(DescentSettings, Paradigm):
+    """Fit the recipe's model to the task's loss."""
+
+    budget: Budget = Budget(epochs=20)
+    batch_size: int = Field(64, ge=1)
+    sampler: Sampler = Field(default="shuffle", validate_default=True)
+    stop: Stop | None = None
+
+    @property
+    def exactness(self) -> Exactness:
+        """Bits; but where the clock decides how many steps there are, no two runs are equal."""
+        return "statistical" if self.budget.seconds else "bits"
+
+    def phases(self, context: Context) -> Iterator[Phase]:
+        """One phase."""
+        task = context.task
+        if not isinstance(task, SupervisedTask):
+            raise UsageError(
+                f"paradigm supervised needs a task with targets, got {task.kind!r}. "
+                "Take classification or regression, or another paradigm."
+            )
+        if self.micro_batch and not task.separable:
+            raise UsageError(
+                f"task {task.kind} compares rows of a batch with one another, so a batch cannot be "
+                "cut into micro-batches. Remove micro_batch, or take a smaller batch_size."
+            )
+        batches = context.batches("train", self.batch_size, sampler=self.sampler)
+        network = context.build(context.model, task.inputs, task.outputs)
+        descent = Descent(
+            network, self, self.budget, steps_per_epoch=batches.steps_per_epoch, name="supervised"
+        )
+        yield Phase(
+            "supervised",
+            SupervisedLearner(network, descent, context),
+            batches,
+            self.budget,
+            valid=context.batches("valid", max(256, self.batch_size)),
+            stop=self.stop,
+        )
+
+
+class SupervisedLearner(Learner):
+    """A network, its descent, and the task that says what is asked of it."""
+
+    def __init__(self, network: nn.Module, descent: Descent, context: Context) -> None:
+        super().__init__()
+        assert isinstance(context.task, SupervisedTask)
+        self.network = network
+        self.descent = descent
+        self.context = context
+        self.task: SupervisedTask = context.task
+
+    @property
+    def main_score(self) -> str:
+        """The task's first choice."""
+        return self.task.main_metric or "loss"
+
+    def higher_is_better(self, score: str) -> bool:
+        """As the task's metric says."""
+        return score != "loss" and self.task.metrics()[score].higher_is_better
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Augment, arrange, descend."""
+        self.network.train()
+        batch = self.context.augment(batch)
+        draw = seed.generator("arrange", self.context.device)
+        inputs, targets = self.task.arrange(batch, True, draw)
+        inputs, targets = self.context.mix(inputs, targets)
+        mixed: Batch = {"inputs": inputs, "targets": targets}
+        return {"loss": self.descent.minimize(self._loss, mixed)}
+
+    @torch.inference_mode()
+    def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The mean loss and every metric of the task, over the whole part, in float32."""
+        network = self.shipped().eval()
+        options = self.task.Options()
+        answers, truths = [], []
+        total, weight = 0.0, 0.0
+        for batch in batches:
+            inputs, targets = self.task.arrange(batch, False, None)
+            outputs = network(inputs)
+            loss = self.task.loss(outputs, targets)
+            total, weight = total + float(loss.sums.sum()), weight + float(loss.weights.sum())
+            answers.append(as_arrays(self.task.read(outputs, options)))
+            truths.append(as_arrays(targets))
+        scores = {"loss": total / weight if weight else float("nan")}
+        predicted, truth = self.task.predicted(stack(answers)), self.task.truth(stack(truths))
+        for name, metric in self.task.metrics().items():
+            scores[name] = metric.score(predicted, truth)
+        return scores
+
+    def shipped(self) -> nn.Module:
+        """Averaged weights where there are any."""
+        return self.descent.shipped()
+
+    def _loss(self, mixed: Batch) -> Loss:
+        inputs, targets = mixed["inputs"], mixed["targets"]
+        assert isinstance(inputs, dict) and isinstance(targets, dict)
+        outputs = {name: value.float() for name, value in self.network(inputs).items()}
+        return self.task.loss(outputs, targets)

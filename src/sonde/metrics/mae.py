@@ -1,0 +1,20 @@
+"""Mean absolute error, in the target's unit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from sonde.contracts.task import Arrays
+from sonde.metrics._mean import RowMean
+
+
+class MeanAbsoluteError(RowMean):
+    """Mean of |predicted - true|, in the target's unit; 0 is best."""
+
+    higher_is_better: ClassVar[bool] = False
+
+    def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
+        """(N,) each row's absolute error."""
+        return np.abs(predicted["value"].astype(np.float64) - truth["value"])

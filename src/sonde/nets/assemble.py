@@ -1,0 +1,143 @@
+"""Networks from parts: encoders -> join -> body -> heads.
+
+A plain blueprint says which encoder reads each kind of port and writes the body; what is here
+does the rest, so that any number of inputs of different kinds are joined by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sonde.core.batch import Batch
+from sonde.core.errors import UsageError, listed
+from sonde.core.port import Port, PortKind, Ports
+from sonde.core.registry import registry
+from sonde.nets.encoders._base import Encoder
+
+EncoderFactory = Callable[[Ports], Encoder]
+"""From the ports of one kind to what reads them."""
+
+Body = Callable[[int], tuple[nn.Module, int]]
+"""From the number F of joined features: a module (B, F) -> (B, G), and G."""
+
+
+class Assembled(nn.Module):
+    """Encoders side by side, a body, and a linear head for each output.
+
+    Args:
+        encoders: their features are joined in this order.
+        body: (B, F) float -> (B, G) float.
+        heads: by output, (B, G) float -> (B, outputs) float.
+        flat: the outputs that are one number a row.
+    """
+
+    def __init__(
+        self,
+        encoders: Sequence[Encoder],
+        body: nn.Module,
+        heads: Mapping[str, nn.Linear],
+        *,
+        flat: frozenset[str],
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+        self.body = body
+        # a list, because a column may have a name that a module cannot, such as "education.num"
+        self.heads = nn.ModuleList(heads.values())
+        self.outputs = tuple(heads)
+        self.flat = flat
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """B rows -> by output: scalar (B,), category (B, classes) logits, vector (B, D)."""
+        hidden = self.body(torch.cat([encoder(batch) for encoder in self.encoders], dim=1))
+        raw = {name: head(hidden) for name, head in zip(self.outputs, self.heads, strict=True)}
+        return {name: value[:, 0] if name in self.flat else value for name, value in raw.items()}
+
+
+def assemble(
+    inputs: Ports,
+    outputs: Ports,
+    *,
+    encoders: Mapping[PortKind, EncoderFactory],
+    body: Body,
+) -> nn.Module:
+    """The network for these ports.
+
+    Args:
+        inputs: grouped by kind, in the order in which each kind is first met.
+        outputs: scalars, categories or vectors.
+        encoders: by port kind.
+        body: between the joined features and the heads.
+
+    Raises:
+        UsageError: there is no input, or a port is of a kind that this network cannot read or
+            write; says which networks can.
+    """
+    if not inputs:
+        raise UsageError("a network needs at least one input column; all are targets or left out")
+    made = [encoders[kind](ports) for kind, ports in _by_kind(inputs, encoders).items()]
+    width = sum(encoder.width for encoder in made)
+    hidden, hidden_width = body(width)
+    heads = {name: nn.Linear(hidden_width, _width(name, port)) for name, port in outputs.items()}
+    _start_neutral(made, hidden, list(heads.values()))
+    flat = frozenset(name for name, port in outputs.items() if port.kind == "scalar")
+    return Assembled(made, hidden, heads, flat=flat)
+
+
+def _by_kind(
+    inputs: Ports, encoders: Mapping[PortKind, EncoderFactory]
+) -> dict[PortKind, dict[str, Port]]:
+    groups: dict[PortKind, dict[str, Port]] = {}
+    for name, port in inputs.items():
+        if port.kind not in encoders:
+            raise UsageError(
+                f"column {name!r} is a {port.kind}; this model reads {listed(encoders)}. "
+                f"Leave the column out{_or_use(port.kind)}."
+            )
+        groups.setdefault(port.kind, {})[name] = port
+    return groups
+
+
+def _or_use(kind: PortKind) -> str:
+    """The models that say they read ports of this kind, for the end of a sentence."""
+    able = [model.kind for model in registry("model") if kind in getattr(model, "reads", ())]
+    return f", or use model: {' or '.join(able)}" if able else ": no model here reads it"
+
+
+def _width(name: str, port: Port) -> int:
+    """How many numbers a row of this output has."""
+    match port:
+        case Port(kind="scalar"):
+            return 1
+        case Port(kind="category", size=int(classes)) if classes > 0:
+            return classes
+        case Port(kind="vector", shape=(int(length),)):
+            return length
+    raise UsageError(
+        f"output {name!r}: got {port}, expected a scalar, a category with at least one class, "
+        "or a vector of fixed length. Choose a target, or a model, that fits."
+    )
+
+
+def _start_neutral(
+    encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Linear]
+) -> None:
+    """Zero weights on reserved features, in the linear layers that read the joined features.
+
+    Otherwise a value that is missing, or unseen, for the first time after training would move the
+    answer by weights that are still as random as at the start.
+    """
+    width, reserved = 0, []
+    for encoder in encoders:
+        reserved += [width + feature for feature in encoder.reserved]
+        width += encoder.width
+    layers = (layer for layer in body.modules() if isinstance(layer, nn.Linear))
+    first = next(layers, None)
+    readers = heads if first is None else [first]
+    with torch.no_grad():
+        for layer in readers:
+            if layer.in_features == width:
+                layer.weight[:, reserved] = 0.0

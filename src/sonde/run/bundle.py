@@ -1,0 +1,295 @@
+"""The bundle: one sealed file that answers raw rows, with the evidence that it works.
+
+It holds the fitted columns, the bound and settled task, the network and golden rows: rows of the
+validation part with the answers they got when it was sealed. They are answered again at every load.
+Nothing in the file is code: JSON, safetensors, names from closed registries.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from sonde.contracts.data import Column, Row
+from sonde.contracts.model import Blueprint
+from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Arrays, Score, Task, stack
+from sonde.core import seed
+from sonde.core.batch import as_arrays, mapped
+from sonde.core.errors import DamagedBundle, DataError, UnknownKind, UsageError
+from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
+from sonde.core.text import to_json
+from sonde.data.batches import batch_of
+from sonde.data.rows import as_rows, from_jsonable, to_jsonable
+from sonde.run.archive import Archive, read_archive, write_archive
+from sonde.run.weights import dump_arrays, dump_tensors, layout_of
+
+BATCH = 256
+"""Rows answered at once, unless a caller says otherwise."""
+
+_TOLERANCE = 1e-5
+"""Largest difference of a golden value, relative to max(1, |value|)."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Rows and what they were answered with.
+
+    Attributes:
+        rows: raw rows as plain data; empty for a task that is given none.
+        arrays: what `Task.predict` gave for them.
+        answers: what a caller got.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    answers: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model as it ships.
+
+    Attributes:
+        recipe: the resolved recipe it came from, as plain data.
+        task: bound and settled.
+        columns: fitted.
+        network: in float32, ready to answer.
+        scores: what it scored on the test part, by name.
+        facts: versions, times, fingerprints.
+    """
+
+    recipe: Mapping[str, Plain]
+    task: Task
+    columns: Mapping[str, Column]
+    network: nn.Module
+    golden: Golden = Golden()
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def make(
+        cls, recipe: Recipe, task: Task, columns: Mapping[str, Column], network: nn.Module
+    ) -> Self:
+        """A bundle of what training left, rebuilt as a load would rebuild it."""
+        assert recipe.model is not None, "a resolved recipe has a model"
+        weights = {n: t.detach().float().cpu() if t.is_floating_point() else t.detach().cpu()
+                   for n, t in network.state_dict().items()}  # fmt: skip
+        bare = _bare(recipe.model, task)
+        return cls(recipe.dump(), task, columns, _dressed(bare, copy.deepcopy(weights)))
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
+        """Open, verify, rebuild, and answer the golden rows again.
+
+        Raises:
+            StorageError: there is no such file.
+            DamagedBundle: it is not what was sealed, or does not answer as it did.
+        """
+        archive = read_archive(path)
+        with_arrays = archive.arrays("columns.safetensors")
+        try:
+            columns = columns_from(archive.json("columns.json"), with_arrays)
+            stored = archive.json("recipe.json")
+            task = Task.parse(archive.json("task.json")).bind(columns)
+            bare = _bare(Blueprint.parse(stored["recipe"]["model"]), task)
+            scores = scores_from(archive.json("scores.json"))
+        except UnknownKind as error:
+            raise archive.damaged(f"it needs a plug-in that is not installed: {error}") from None
+        except (UsageError, DataError, KeyError, TypeError, AttributeError) as error:
+            raise archive.damaged(f"it says what cannot be: {error}") from None
+        weights = archive.tensors("weights.safetensors", layout_of(bare.state_dict()))
+        network = _dressed(bare, weights).to(device)
+        golden = _golden_from(archive)
+        made = cls(stored["recipe"], task, columns, network, golden, scores, stored["facts"])
+        difference = made.check_golden()
+        if difference is not None:
+            raise archive.damaged(difference)
+        return made
+
+    def save(self, path: str | Path) -> None:
+        """Seal it at `path`, all at once.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        plain, arrays = split_arrays({n: c.dump(learned=True) for n, c in self.columns.items()})
+        weights = {name: tensor.cpu() for name, tensor in self.network.state_dict().items()}
+        golden = {
+            "rows": self.golden.rows,
+            "arrays": {n: [str(a.dtype), a.tolist()] for n, a in self.golden.arrays.items()},
+            "answers": self.golden.answers,
+        }
+        members = {
+            "recipe.json": {"recipe": self.recipe, "facts": self.facts},
+            "task.json": self.task.dump(learned=True),
+            "columns.json": plain,
+            "scores.json": {name: vars(score) for name, score in self.scores.items()},
+            "golden.json": golden,
+        }
+        content = {name: to_json(finite(data)).encode() for name, data in members.items()}
+        content["columns.safetensors"] = dump_arrays(arrays)
+        content["weights.safetensors"] = dump_tensors(weights)
+        write_archive(path, content)
+
+    def predict(self, rows: Any = None, *, batch_size: int = BATCH, **options: Any) -> list[Row]:
+        """Answers to raw rows.
+
+        Args:
+            rows: a list of mappings, one mapping, a pandas or polars or Arrow table; None for a
+                task that is given nothing.
+            batch_size: rows answered at once.
+            options: what the task lets a caller choose.
+
+        Returns:
+            One mapping per row; `missing` names fields of the row that were not given.
+
+        Raises:
+            DataError: a value cannot be read; names row and column.
+            UsageError: an unknown field or option.
+        """
+        chosen = self.task.Options.parse(options, where="options")
+        if not self.task.given:
+            return self.task.answer(self.arrays(_no_rows(), chosen))
+        table, missing = as_rows([] if rows is None else rows, self.task.given)
+        answers: list[Row] = []
+        for start in range(0, table.num_rows, batch_size):
+            answers += self.task.answer(self.arrays(table.slice(start, batch_size), chosen))
+        return [answer | {"missing": missing} for answer in answers] if missing else answers
+
+    def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
+        """What the task's `predict` gives for raw rows, as NumPy arrays.
+
+        Raises:
+            DataError: a value cannot be read.
+        """
+        encoded = {}
+        for name in self.task.inputs:
+            if name in self.columns:
+                encoded[name] = self.columns[name].encode(rows)
+                refuse_errors(name, encoded[name].errors)
+        device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
+        inputs = mapped(batch_of(encoded), lambda tensor: tensor.to(device))
+        seed.begin("predict")  # a task that draws does so from its own seed option
+        with torch.no_grad():  # not inference mode: a task may adapt, and then needs gradients
+            answer = self.task.predict(self.network, inputs, options or self.task.Options())
+        return as_arrays(answer)
+
+    def with_golden(self, rows: pa.RecordBatch) -> Self:
+        """A copy that carries these rows and its answers to them."""
+        plain = to_jsonable(rows) if self.task.given else []
+        arrays = dict(self._golden_arrays(plain))
+        answers = to_jsonable_answers(self.task.answer(arrays))
+        return replace(self, golden=Golden(plain, arrays, answers))
+
+    def settled(self, task: Task) -> Self:
+        """A copy whose task has decided what validation rows decide."""
+        return replace(self, task=task)
+
+    def scored(self, scores: Mapping[str, Score]) -> Self:
+        """A copy with what it scored on the test part."""
+        return replace(self, scores=scores)
+
+    def stated(self, facts: Mapping[str, Any]) -> Self:
+        """A copy with what is worth knowing of how it was made."""
+        return replace(self, facts=facts)
+
+    def check_golden(self) -> str | None:
+        """What differs when the golden rows are answered again, or None."""
+        if not self.golden.arrays:
+            return None
+        now = self._golden_arrays(self.golden.rows)
+        for name, then in self.golden.arrays.items():
+            got = now.get(name)
+            if got is None or got.shape != then.shape:
+                return f"golden rows: {name} has another shape than when it was sealed"
+            if not np.issubdtype(then.dtype, np.floating):
+                if (got != then).any():
+                    return f"golden rows: {int((got != then).sum())} decisions differ in {name}"
+                continue
+            gap = np.abs(got - then) / np.maximum(1, np.abs(then))
+            if not (gap <= _TOLERANCE).all():
+                return f"golden rows: {name} differs by {gap.max():.2g}, at most {_TOLERANCE:g}"
+        return None
+
+    def _golden_arrays(self, rows: Sequence[Row]) -> Arrays:
+        if not self.task.given:
+            return self.arrays(_no_rows())
+        return stack([self.arrays(from_jsonable(rows))]) if rows else {}
+
+
+def scores_from(plain: Plain) -> dict[str, Score]:
+    """Scores as they were saved; what was not defined comes back as NaN."""
+    held = {name: dict(score) for name, score in plain.items()}
+    return {n: Score(**s | {"value": float("nan") if s["value"] is None else s["value"]})
+            for n, s in held.items()}  # fmt: skip
+
+
+def columns_from(plain: Plain, arrays: Mapping[str, np.ndarray]) -> dict[str, Column]:
+    """Fitted columns from what `split_arrays` made of them."""
+    return {name: Column.parse(tree) for name, tree in join_arrays(plain, arrays).items()}
+
+
+def refuse_errors(name: str, errors: Sequence[Any]) -> None:
+    """Stop at values that cannot be read.
+
+    Raises:
+        DataError: naming the first, and how many there are.
+    """
+    if errors:
+        first = errors[0]
+        more = f" ({len(errors) - 1} more rows are like this)" if len(errors) > 1 else ""
+        raise DataError(
+            f"column {name!r}, row {first.row}: got {first.got!r}, expected {first.expected}{more}"
+        )
+
+
+def to_jsonable_answers(answers: list[Row]) -> list[Row]:
+    """Answers as plain data: NumPy arrays become lists."""
+    return [
+        {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in answer.items()}
+        for answer in answers
+    ]
+
+
+def _bare(blueprint: Blueprint, task: Task) -> nn.Module:
+    """The network without memory behind its weights: whatever a file claims costs nothing yet."""
+    with torch.device("meta"):
+        return blueprint.build(task.inputs, task.outputs)
+
+
+def _dressed(bare: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """The network with these weights, ready to answer."""
+    bare.load_state_dict(dict(weights), strict=True, assign=True)
+    network: nn.Module = bare.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
+
+
+def _golden_from(archive: Archive) -> Golden:
+    stored = archive.json("golden.json")
+    try:
+        arrays = {n: np.array(values, dtype) for n, (dtype, values) in stored["arrays"].items()}
+        return Golden(stored["rows"], arrays, stored["answers"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None
+
+
+def finite(node: Any) -> Any:
+    """NaN scores become null: JSON has no word for them."""
+    if isinstance(node, Mapping):
+        return {key: finite(item) for key, item in node.items()}
+    if isinstance(node, list | tuple):
+        return [finite(item) for item in node]
+    return None if isinstance(node, float) and node != node else node
+
+
+def _no_rows() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([])

@@ -1,0 +1,269 @@
+"""Fit: the whole way from a recipe to a judged and sealed model, resumable at every point."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from sonde import __version__
+from sonde.contracts.data import Source
+from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Score
+from sonde.core.batch import as_arrays, select
+from sonde.core.device import keep_freed_memory, resolve_device
+from sonde.core.errors import UsageError, listed
+from sonde.core.notice import listening, say
+from sonde.core.text import from_yaml, read_text
+from sonde.data.batches import Gather
+from sonde.data.memory import as_source
+from sonde.run.bundle import Bundle
+from sonde.run.context import RunContext
+from sonde.run.directory import RunDirectory, choose, claim
+from sonde.run.loop import Callback, Loop
+from sonde.run.progress import Reporter, reporter
+from sonde.workflow.judge import judge_run, read_verdict
+from sonde.workflow.prepare import Prepared, prepare, raw_rows
+
+GOLDEN = 24
+"""Validation rows a bundle carries as proof."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        directory: its folder, with everything it decided and measured.
+        bundle: the sealed model, opened anew from its file.
+    """
+
+    directory: RunDirectory
+    bundle: Bundle
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.directory.path
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """Test scores by name, each with its interval; empty where the test was not opened."""
+        return self.bundle.scores
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file."""
+        return self.directory.report
+
+
+def as_recipe(recipe: Recipe | Mapping[str, Any] | str | Path) -> Recipe:
+    """A recipe from an object, plain data or a YAML or JSON file.
+
+    Raises:
+        RecipeError: naming every wrong place.
+        StorageError: there is no such file.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        return Recipe.parse(recipe, where="recipe")
+    return Recipe.parse(from_yaml(read_text(recipe), where=str(recipe)), where=str(recipe))
+
+
+def fit(
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    data: Any = None,
+    *,
+    run_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    judge: bool = True,
+) -> Run:
+    """Train, judge and seal; the same call again goes on where it was cut.
+
+    Args:
+        recipe: a `Recipe`, plain data, or a path to YAML.
+        data: rows in Python (pandas, polars, Arrow, a dict of arrays), a path, or None where the
+            recipe names its source.
+        run_dir: the run's folder; by default the newest unfinished one under `runs/` that has this
+            recipe and data, else the next number.
+        callbacks: observers.
+        judge: whether the test part is opened at the end.
+
+    Returns:
+        The finished run; one that was finished before is opened, not repeated, where `run_dir`
+        names it.
+
+    Raises:
+        RecipeError: the recipe cannot be read.
+        DataError: the data cannot be used.
+        RunLocked: another process works on this run.
+        Interrupted: asked to stop; everything is saved.
+    """
+    checked = as_recipe(recipe)
+    source = open_source(checked, data)
+    fingerprint = source.fingerprint()
+    identity = {"recipe": checked.identity(), "data": fingerprint}
+    directory = (
+        claim(Path(run_dir), identity)
+        if run_dir is not None
+        else choose(Path("runs"), source.title, identity)
+    )
+    return carry_out(checked, source, fingerprint, directory, callbacks=callbacks, judge=judge)
+
+
+def open_source(recipe: Recipe, data: Any) -> Source:
+    """The source the caller's data or the recipe names.
+
+    Raises:
+        UsageError: neither names one.
+    """
+    if data is not None:
+        return as_source(data)
+    if recipe.source is None:
+        raise UsageError("the recipe names no source: add one, or give the rows as data=")
+    return recipe.source
+
+
+def carry_out(
+    recipe: Recipe,
+    source: Source,
+    fingerprint: str,
+    directory: RunDirectory,
+    *,
+    fold: int | None = 0,
+    callbacks: Sequence[Callback] = (),
+    judge: bool = True,
+) -> Run:
+    """One run in one folder, from wherever it stands to its end."""
+    with directory.locked():
+        if not directory.finished:
+            directory.note(fold=fold)
+            with _told(directory) as shown:
+                prepared = prepare(recipe, source, directory, fingerprint, fold)
+                bundle = _trained(prepared, directory, shown, callbacks)
+                if judge:
+                    bundle = judge_run(bundle, prepared, directory)
+                bundle.save(directory.model)
+            directory.note(status="finished")
+    return Run(directory, Bundle.load(directory.model))
+
+
+def reseal(recipe: Recipe, source: Source, directory: RunDirectory) -> Run:
+    """A trained run's model file made anew, with the scores it measured."""
+    with directory.locked(), _told(directory) as shown:
+        fold = directory.facts.get("fold", 0)
+        prepared = prepare(recipe, source, directory, source.fingerprint(), fold)
+        verdict = read_verdict(directory)
+        bundle = _trained(prepared, directory, shown, ())
+        bundle.scored(verdict.scores if verdict else {}).save(directory.model)
+    return Run(directory, Bundle.load(directory.model))
+
+
+def _trained(
+    prepared: Prepared, directory: RunDirectory, shown: Reporter, callbacks: Sequence[Callback]
+) -> Bundle:
+    """The bundle that training ends in, with golden rows and without scores."""
+    for line in described(prepared):
+        shown.tell(line)
+    started = time.monotonic()
+    context = _context(prepared)
+    paradigm = prepared.recipe.paradigm
+    directory.note(exactness=paradigm.exactness)
+    loop = Loop(directory, context, prepared.recipe.checkpoint, shown, callbacks)
+    learner = loop.train(paradigm)
+    directory.journal.event("trained", seconds=time.monotonic() - started)
+    bundle = Bundle.make(prepared.recipe, context.task, prepared.columns, learner.shipped())
+    facts = {key: directory.facts.get(key) for key in ("torch", "python", "exactness", "data")}
+    bundle = _settled(bundle, prepared).stated(facts | {"sonde": __version__})
+    return bundle.with_golden(_golden_rows(prepared, context.task.given))
+
+
+def described(prepared: Prepared) -> list[str]:
+    """What was decided, a line each, as the terminal shows it."""
+    recipe, parts = prepared.recipe, prepared.parts
+    assert recipe.columns is not None and recipe.model is not None
+    sizes = ", ".join(f"{len(parts.part(p)):,} {p}" for p in ("train", "valid", "test"))
+    kinds = [f"{name} {column.kind}" for name, column in prepared.columns.items()]
+    lines = [f"columns    {listed(kinds, 10)}", f"model      {recipe.model.describe()}"]
+    if recipe.split is not None:
+        lines.insert(0, f"split      {sizes} ({recipe.split.kind}, seed {recipe.split.seed})")
+    lines += [f"left out   {name}: {why}" for name, why in prepared.excluded.items()]
+    if prepared.unlabelled:
+        lines.append(f"left out   {prepared.unlabelled:,} rows without a target")
+    if prepared.bad_rows:
+        lines.append(f"set aside  {prepared.bad_rows:,} rows that cannot be read: quarantine.jsonl")
+    return lines
+
+
+def _context(prepared: Prepared) -> RunContext:
+    recipe = prepared.recipe
+    assert recipe.model is not None
+    return RunContext(
+        task=recipe.task.bind(prepared.columns),
+        model=recipe.model,
+        columns=prepared.columns,
+        store=prepared.store,
+        parts=prepared.parts,
+        augments=recipe.augment,
+        source=prepared.source,
+        run_seed=recipe.seed,
+        device=resolve_device(recipe.device),
+    )
+
+
+def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
+    """The bundle whose task has decided what validation rows decide."""
+    task = bundle.task
+    if not task.settles or not len(prepared.parts.valid):
+        return bundle
+    gather = Gather(prepared.store)
+    batch = gather(prepared.parts.valid)
+    with torch.inference_mode():
+        outputs = as_arrays(bundle.network(select(batch, task.inputs)))
+    return bundle.settled(task.settle(outputs, as_arrays(select(batch, task.targets))))
+
+
+def _golden_rows(prepared: Prepared, given: Sequence[str]) -> pa.RecordBatch:
+    """Raw validation rows, spread over the part; none where the task is given nothing."""
+    valid = prepared.parts.valid
+    if not given or not len(valid):
+        return pa.RecordBatch.from_pylist([])
+    picked = valid[np.unique(np.linspace(0, len(valid) - 1, GOLDEN).astype(int))]
+    batches = [chunk.select(list(given)) for chunk in raw_rows(prepared.source, picked, GOLDEN)]
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+@contextmanager
+def _told(directory: RunDirectory) -> Iterator[Reporter]:
+    """The terminal; notices go there and into the journal, on the threads the run began with."""
+    journal, shown = directory.journal, reporter()
+
+    def listener(message: str, facts: dict[str, Any]) -> None:
+        journal.event("notice", message=message, **facts)
+        shown.say(message)
+
+    with listening(listener):
+        _same_machine(directory)
+        yield shown
+
+
+def _same_machine(directory: RunDirectory) -> None:
+    """Threads and versions: the first attempt's threads hold for every later one."""
+    keep_freed_memory()
+    facts = directory.facts
+    if "threads" in facts:
+        torch.set_num_threads(facts["threads"])
+    now = {"torch": torch.__version__, "python": platform.python_version()}
+    changed = [f"{k} {facts[k]} then, {v} now" for k, v in now.items() if facts.get(k, v) != v]
+    if changed:
+        say(f"resumed on other versions, so bits may differ: {'; '.join(changed)}")
+    directory.note(threads=torch.get_num_threads(), **now)

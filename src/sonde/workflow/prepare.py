@@ -1,0 +1,268 @@
+"""Prepare: from a recipe and raw rows to a split, fitted columns and a store.
+
+The order is the promise: the split is made before anything is learned, columns are fitted on the
+training rows alone, and rows that cannot be read are set aside by name, never filled in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sonde.contracts.data import Assignment, Column, RowError, Source, Split, World
+from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Task
+from sonde.core.errors import DataError
+from sonde.core.port import PART
+from sonde.core.spec import split_arrays
+from sonde.core.text import to_json, to_yaml
+from sonde.data.inspect import Inspection, infer_columns, inspect_source
+from sonde.data.splits.given import Given
+from sonde.data.splits.random import Random
+from sonde.data.splits.stratified import Stratified
+from sonde.data.store import Store, build_store, check_fields, fit_columns
+from sonde.nets.models.convnet import Convnet
+from sonde.nets.models.dense import Dense
+from sonde.run.bundle import columns_from
+from sonde.run.directory import RunDirectory
+from sonde.run.files import replace
+from sonde.run.weights import dump_arrays, load_arrays
+
+MOST_BAD = 0.01
+"""Part of the rows that may be unreadable; above it a run refuses to start."""
+
+
+@dataclass
+class SourceRows:
+    """The rows of a source as a split sees them; scanned once for the count, then by field."""
+
+    source: Source
+    errors: list[RowError] = field(default_factory=list)
+    _count: int | None = None
+    _fields: dict[str, pa.ChunkedArray] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """The number of readable rows."""
+        if self._count is None:
+            first = [f.name for f in self.source.fields()][:1]
+            self._count = sum(c.num_rows for c in self.source.scan(first, self.errors.append))
+        return self._count
+
+    def field(self, name: str) -> pa.ChunkedArray:
+        """(N,) raw values of one field."""
+        if name not in self._fields:
+            check_fields(self.source, [name])
+            kind = next(f.type for f in self.source.fields() if f.name == name)
+            chunks = [chunk.column(name) for chunk in self.source.scan([name])]
+            self._fields[name] = pa.chunked_array(chunks, kind)
+        return self._fields[name]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a run needs before its first step.
+
+    Attributes:
+        recipe: resolved: nothing is left to be guessed.
+        parts: row numbers of each part.
+        columns: fitted on the training rows.
+        store: every column encoded for every row.
+        excluded: field -> why it is not among the columns.
+        reasons: column -> why it has its kind, where that was inferred.
+        bad_rows: how many rows were set aside as unreadable.
+        unlabelled: how many rows were left out because their target is missing.
+    """
+
+    recipe: Recipe
+    source: Source
+    parts: Assignment
+    columns: dict[str, Column]
+    store: Store
+    excluded: dict[str, str]
+    reasons: dict[str, str]
+    bad_rows: int = 0
+    unlabelled: int = 0
+
+
+def prepare(
+    recipe: Recipe, source: Source, directory: RunDirectory, fingerprint: str, fold: int | None = 0
+) -> Prepared:
+    """Resolve the recipe, split, fit, encode; what is decided is written into the run's folder.
+
+    `fold` says which fold of the split; None trains on every row that is not for validation.
+
+    Raises:
+        UnknownColumn: a target or column the data does not have.
+        DataError: the rows cannot be split, or too many cannot be read.
+    """
+    rows = SourceRows(source)
+    resolved, inspection = resolve(recipe, source)
+    assert resolved.columns is not None
+    parts, unlabelled = _divide(resolved, rows, fold)
+    columns = _fitted(resolved.columns, source, parts, directory)
+    store = build_store(source, columns, fingerprint)
+    bad = _quarantine(rows, store, columns, directory)
+    parts = parts.without(bad)
+    _write_split(parts, rows.count, directory)
+    replace(directory.recipe, to_yaml(resolved.dump()))
+    findings = {f.field: f for f in inspection.findings} if inspection else {}
+    return Prepared(
+        recipe=resolved,
+        source=source,
+        parts=parts,
+        columns=columns,
+        store=store,
+        excluded={n: f.excluded for n, f in findings.items() if f.excluded and n not in columns},
+        reasons={n: f.reason for n, f in findings.items() if n in columns},
+        bad_rows=len(bad) + len(rows.errors),
+        unlabelled=unlabelled,
+    )
+
+
+def resolve(recipe: Recipe, source: Source) -> tuple[Recipe, Inspection | None]:
+    """The recipe with every open question answered, and what was seen of the data for that."""
+    columns, inspection = _columns(recipe, source)
+    columns = {name: column.unlearned().named(name) for name, column in columns.items()}
+    changes: dict[str, object] = {"columns": columns}
+    if not _world(source):
+        check_fields(source, (f for column in columns.values() for f in column.reads))
+        targets = [f for name in recipe.task.targets for f in columns[name].reads]
+        changes["split"] = (recipe.split or _split(recipe.task, columns, source)).completed(targets)
+    if recipe.model is None:
+        inputs = [c.port.kind for n, c in columns.items() if n not in recipe.task.targets]
+        pictures = "grid" in inputs
+        changes["model"] = Convnet(padding="same") if pictures else Dense()
+    return recipe.model_copy(update=changes), inspection
+
+
+def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspection | None]:
+    """The recipe's columns, with targets it does not name inferred; or all of them inferred."""
+    wanted = recipe.task.target_columns()
+    named = dict(recipe.columns or {})
+    open_targets = {name: kind for name, kind in wanted.items() if name not in named}
+    if recipe.columns is not None and not open_targets:
+        return named, None
+    check_fields(source, open_targets)
+    inspection = inspect_source(source)
+    inferred = infer_columns(inspection, open_targets)
+    if recipe.columns is None:
+        return inferred, inspection
+    return named | {name: inferred[name] for name in open_targets}, inspection
+
+
+def _world(source: Source) -> bool:
+    return isinstance(source, World)
+
+
+def _split(task: Task, columns: Mapping[str, Column], source: Source) -> Split:
+    """A part the files give, else stratified by a class, else at random."""
+    classes = [n for n in task.targets if columns[n].port.kind == "category"]
+    by = columns[classes[0]].reads[0] if classes else None
+    if any(f.name == PART for f in source.fields()):
+        return Given(stratify=by)
+    return Stratified(by=by) if by else Random()
+
+
+def _divide(recipe: Recipe, rows: SourceRows, fold: int | None) -> tuple[Assignment, int]:
+    """The parts of one fold, without rows whose target is missing, and how many those are."""
+    if _world(rows.source):
+        none = np.empty(0, np.int64)
+        return Assignment(none, none, none), 0
+    if not rows.count:
+        raise DataError(f"{rows.source.title} has no rows. Give a file with at least a few.")
+    assert recipe.split is not None and recipe.columns is not None
+    parts = next(islice(recipe.split.folds(rows), fold or 0, None))
+    if fold is None:
+        both = np.sort(np.concatenate([parts.train, parts.test]))
+        parts = Assignment(both, parts.valid, parts.test[:0])
+    missing = np.zeros(rows.count, bool)
+    for name in recipe.task.targets:
+        for reads in recipe.columns[name].reads:
+            missing |= pc.is_null(rows.field(reads)).to_numpy(zero_copy_only=False)
+    left_out = np.flatnonzero(missing)
+    return parts.without(left_out), len(left_out)
+
+
+def _fitted(
+    columns: dict[str, Column], source: Source, parts: Assignment, directory: RunDirectory
+) -> dict[str, Column]:
+    """Columns as this run fitted them before, else fitted now and written down."""
+    if directory.columns.exists() and directory.column_arrays.exists():
+        plain = json.loads(directory.columns.read_text(encoding="utf-8"))
+        arrays = load_arrays(memoryview(directory.column_arrays.read_bytes()))
+        return columns_from(plain, arrays)
+    fitted = fit_columns(source, columns, parts.train)
+    plain, arrays = split_arrays({name: c.dump(learned=True) for name, c in fitted.items()})
+    replace(directory.column_arrays, dump_arrays(arrays))
+    replace(directory.columns, to_json(plain))
+    return fitted
+
+
+def _quarantine(
+    rows: SourceRows, store: Store, columns: Mapping[str, Column], directory: RunDirectory
+) -> np.ndarray:
+    """(n,) rows that cannot be read, written down one by one.
+
+    Raises:
+        DataError: they are more than one in a hundred.
+    """
+    lines = [{"place": e.place, "line": e.row, "got": str(e.got)[:200], "expected": e.expected}
+             for e in rows.errors]  # fmt: skip
+    for name, stored in store.items():
+        lines += [{"column": name, "row": e.row, "got": str(e.got)[:200], "expected": e.expected,
+                   "place": e.place} for e in stored.errors]  # fmt: skip
+    replace(directory.quarantine, "".join(to_json(line) + "\n" for line in lines))
+    bad = np.unique([e.row for stored in store.values() for e in stored.errors]).astype(np.int64)
+    total = rows.count + len(rows.errors)
+    if len(bad) + len(rows.errors) > MOST_BAD * max(1, total):
+        raise DataError(_too_many_bad(rows, store, columns, total, directory.quarantine))
+    return bad
+
+
+def _too_many_bad(
+    rows: SourceRows, store: Store, columns: Mapping[str, Column], total: int, path: Path
+) -> str:
+    worst = max(store, key=lambda name: len(store[name].errors), default="")
+    errors = store[worst].errors if worst else ()
+    if len(errors) < len(rows.errors):
+        first, count, advice = rows.errors[0], len(rows.errors), "Fix them, or remove them."
+        where = f"{first.place or rows.source.title}, line {first.row}"
+    else:
+        first, count, advice = errors[0], len(errors), columns[worst].advice(errors)
+        where = f"column {worst!r}, row {first.row}"
+    return (
+        f"{where}: got {first.got!r}, expected {first.expected} "
+        f"({count:,} of {total:,} rows are like this, {count / total:.1%}; at most {MOST_BAD:.0%} "
+        f"may be). All of them are listed in {path}.\n       {advice}"
+    )
+
+
+def _write_split(parts: Assignment, count: int, directory: RunDirectory) -> None:
+    names = np.full(count, "left out", dtype="U8")
+    for part in ("train", "valid", "test"):
+        names[parts.part(part)] = part
+    table = pa.table({"row": np.arange(count), "part": pa.array(names).dictionary_encode()})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    replace(directory.split, sink.getvalue().to_pybytes())
+
+
+def raw_rows(source: Source, rows: np.ndarray, most: int) -> Iterator[pa.RecordBatch]:
+    """The raw rows with these numbers (ascending), at most `most` at once, with `#row`."""
+    first = 0
+    for chunk in source.scan(None):
+        start, stop = np.searchsorted(rows, (first, first + chunk.num_rows))
+        for at in range(start, stop, most):
+            numbers = rows[at : min(stop, at + most)]
+            picked = chunk.take(pa.array(numbers - first))
+            yield picked.append_column("#row", pa.array(numbers))
+        first += chunk.num_rows

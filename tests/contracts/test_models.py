@@ -1,0 +1,228 @@
+"""What every blueprint keeps, over every combination of ports that it accepts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sonde.contracts.model import Blueprint
+from sonde.core.batch import Batch, part
+from sonde.core.errors import UsageError
+from sonde.core.port import PRESENT, RESERVED, Port, Ports
+from sonde.core.registry import registry
+from sonde.core.text import from_json, to_json
+
+SCALARS = {"age": Port("scalar"), "fare": Port("scalar")}
+CATEGORIES = {
+    "sex": Port("category", size=2),
+    "home.town": Port("category", size=300, alphabet="town"),
+    "work.town": Port("category", size=300, alphabet="town"),
+}
+VECTORS = {"wind": Port("vector", (2,)), "type": Port("vector", (5,))}
+GRIDS = {"image": Port("grid", (1, 14, 12)), "map": Port("grid", (3, 13, 13))}
+INPUTS: dict[str, Ports] = {
+    "scalars": SCALARS,
+    "categories": CATEGORIES,
+    "vectors": VECTORS,
+    "grids": GRIDS,
+    "mixed": SCALARS | GRIDS | CATEGORIES | VECTORS,
+}
+OUTPUTS: Ports = {
+    "price": Port("scalar"),
+    "label": Port("category", size=3),
+    "angle": Port("vector", (2,)),
+}
+ROWS = 6
+
+Case = tuple[Blueprint, Ports]
+
+
+def blueprints() -> list[Blueprint]:
+    return [example for example in registry("model").examples() if isinstance(example, Blueprint)]
+
+
+def accepts(blueprint: Blueprint, ports: Ports) -> bool:
+    try:
+        with torch.device("meta"):
+            blueprint.build(ports, OUTPUTS)
+    except UsageError:
+        return False
+    return True
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param((blueprint, ports), id=f"{blueprint.kind}-{number}-{name}")
+        for number, blueprint in enumerate(blueprints())
+        for name, ports in INPUTS.items()
+        if accepts(blueprint, ports)
+    ]
+
+
+def built(blueprint: Blueprint, ports: Ports, *, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return blueprint.build(ports, OUTPUTS)
+
+
+def values(port: Port, rng: np.random.Generator, rows: int) -> Tensor:
+    match port:
+        case Port(kind="category"):
+            kind = np.uint8 if port.classes < 200 else np.uint16
+            return torch.from_numpy(rng.integers(port.classes + RESERVED, size=rows, dtype=kind))
+        case Port(kind="grid"):
+            return torch.from_numpy(
+                rng.integers(256, size=(rows, *map(int, filter(None, port.shape))), dtype=np.uint8)
+            )
+    shape = (rows, *map(int, filter(None, port.shape)))
+    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+
+
+def a_batch(ports: Ports, *, rows: int = ROWS, seed: int = 0) -> Batch:
+    rng = np.random.default_rng(seed)
+    batch: Batch = {name: values(port, rng, rows) for name, port in ports.items()}
+    for name, port in ports.items():
+        if port.kind in ("scalar", "vector"):
+            batch[PRESENT + name] = torch.from_numpy(rng.random(rows) < 0.7)
+    return batch
+
+
+def extremes(ports: Ports) -> Batch:
+    """Darkest and brightest pictures, far numbers, and a row of nothing but unseen and missing."""
+    batch = a_batch(ports)
+    for name, port in ports.items():
+        value = batch[name]
+        assert isinstance(value, Tensor)
+        if port.kind == "category":
+            value[0], value[1] = port.classes, port.classes + 1
+        else:
+            value[0], value[1] = 0, 255
+        if port.kind == "scalar":
+            value[2], value[3] = 1e4, -1e4
+            batch[PRESENT + name] = torch.tensor([False] * ROWS)
+    return batch
+
+
+def assert_same(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        torch.testing.assert_close(found[name], wanted[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.kind)
+def test_it_accepts_some_ports(blueprint: Blueprint) -> None:
+    assert any(accepts(blueprint, ports) for ports in INPUTS.values())
+
+
+@pytest.mark.parametrize("case", cases())
+def test_outputs_fit_their_ports(case: Case) -> None:
+    network = built(*case)
+    outputs = network(a_batch(case[1]))
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == {
+        "price": (ROWS,),
+        "label": (ROWS, 3),
+        "angle": (ROWS, 2),
+    }
+    assert all(value.dtype == torch.float32 for value in outputs.values())
+
+
+@pytest.mark.parametrize("case", cases())
+def test_extreme_inputs_give_finite_outputs(case: Case) -> None:
+    network = built(*case)
+    for training in (True, False):
+        for value in network.train(training)(extremes(case[1])).values():
+            assert value.isfinite().all()
+
+
+@pytest.mark.parametrize("case", cases())
+def test_every_parameter_has_a_gradient(case: Case) -> None:
+    network = built(*case)
+    outputs = network(a_batch(case[1], rows=32))
+    sum(value.square().sum() for value in outputs.values()).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all() and parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("case", cases())
+def test_a_row_is_answered_alike_again_and_alone(case: Case) -> None:
+    network = built(*case).eval()
+    batch = a_batch(case[1])
+    once, again = network(batch), network(batch)
+    assert all(torch.equal(once[name], again[name]) for name in once)
+    alone = network(part(batch, 2, 3))
+    assert_same(alone, {name: value[2:3] for name, value in once.items()})
+
+
+@pytest.mark.parametrize("case", cases())
+def test_the_state_dict_alone_decides_the_answer(case: Case) -> None:
+    """Built without memory, filled from a weight file: no value hides outside the state dict."""
+    network = built(*case)
+    batch = a_batch(case[1])
+    network.train()(batch)  # moves running statistics away from their start
+    with torch.device("meta"):
+        twin = built(*case, seed=1)
+    assert all(tensor.is_meta for tensor in twin.state_dict().values())
+    buffers = {name for name, _ in network.named_buffers()}
+    assert buffers <= network.state_dict().keys()
+    twin.to_empty(device="cpu").load_state_dict(network.state_dict())
+    assert_same(twin.eval()(batch), network.eval()(batch))
+
+
+@pytest.mark.parametrize("case", cases())
+def test_the_seed_decides_the_weights(case: Case) -> None:
+    first, second, other = built(*case), built(*case), built(*case, seed=1)
+    pairs = list(zip(first.parameters(), second.parameters(), other.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b, _ in pairs)
+    assert any(not torch.equal(a, c) for a, _, c in pairs)
+
+
+@pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.kind)
+def test_an_export_equals_the_network(blueprint: Blueprint) -> None:
+    ports = max((p for p in INPUTS.values() if accepts(blueprint, p)), key=len)
+    network = built(blueprint, ports).eval()
+    batch = a_batch(ports)
+    rows = torch.export.Dim("rows", min=1)
+    exported = torch.export.export(
+        network, (batch,), dynamic_shapes=({name: {0: rows} for name in batch},)
+    ).module()
+    for count in (1, ROWS, 9):
+        other = a_batch(ports, rows=count, seed=1)
+        assert_same(exported(other), network(other))
+
+
+@pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.kind)
+def test_json_brings_it_back(blueprint: Blueprint) -> None:
+    plain = from_json(to_json(blueprint.dump()))
+    again = type(blueprint).parse(plain)
+    assert again == blueprint and again.dump() == blueprint.dump()
+    assert blueprint.describe() == again.describe() != ""
+
+
+@pytest.mark.parametrize("blueprint", blueprints(), ids=lambda b: b.kind)
+def test_the_kinds_it_says_it_reads_are_those_it_reads(blueprint: Blueprint) -> None:
+    reads = getattr(blueprint, "reads", None)
+    if reads is None:
+        pytest.skip("it does not say which kinds of port it reads")
+    others = {"review": Port("sequence", (None,), size=9), "boxes": Port("set", (4,))}
+    for ports in (SCALARS, CATEGORIES, VECTORS, GRIDS, others):
+        kinds = {port.kind for port in ports.values()}
+        beside = GRIDS if "grid" in reads else {}  # a network for pictures may insist on one
+        assert accepts(blueprint, {**beside, **ports}) == (kinds <= set(reads)), kinds
+
+
+def test_reading_a_blueprint_needs_no_torch() -> None:
+    """So that a mistake in a recipe is told at once."""
+    code = (
+        "import importlib, pkgutil, sys, sonde.nets.models as folder\n"
+        "names = [found.name for found in pkgutil.iter_modules(folder.__path__)]\n"
+        "for name in names: importlib.import_module(f'{folder.__name__}.{name}')\n"
+        "sys.exit('torch' in sys.modules or not names)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

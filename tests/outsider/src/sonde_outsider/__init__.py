@@ -1,0 +1,1 @@
+"""Kinds for Sonde from a package of its own."""
