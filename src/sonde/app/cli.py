@@ -49,7 +49,7 @@ def run(argv: list[str]) -> int:
     except SondeError as error:
         return complain(error, as_json)
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # the reader left: nothing more to flush
+        sys.stdout = None  # the reader left: there is nothing more to flush
         return 0
     except KeyboardInterrupt:
         return 130

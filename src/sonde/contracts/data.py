@@ -200,6 +200,8 @@ class Source(Spec):
 class World(Source):
     """An environment: it cannot be scanned, it is acted in."""
 
+    family: ClassVar[str] = "source"
+
     @abstractmethod
     def make(self, count: int, seed: int) -> gymnasium.vector.VectorEnv:
         """`count` copies side by side, seeded."""

@@ -139,7 +139,7 @@ class Schedule(Spec):
     def factor(self, progress: float) -> float:
         """The factor at `progress` in [0, 1] of the phase, warm-up included."""
         if progress < self.warmup:
-            return progress / self.warmup
+            return self.shape(0.0) * progress / self.warmup
         return self.shape(min(1.0, (progress - self.warmup) / (1 - self.warmup)))
 
 

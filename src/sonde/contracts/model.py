@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from sonde.core.port import Ports
+from sonde.core.port import PortKind, Ports
 from sonde.core.spec import Spec
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class Blueprint(Spec):
     """
 
     family: ClassVar[str] = "model"
+    reads: ClassVar[tuple[PortKind, ...]] = ()
+    """Kinds of input ports it can read: named in the error where another blueprint cannot."""
 
     @abstractmethod
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:

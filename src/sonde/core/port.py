@@ -30,6 +30,8 @@ class Port:
         shape: axes of one row; None varies inside a batch.
         size: number of classes or words.
         alphabet: ports with the same alphabet share one embedding.
+        optional: whether a row may lack the value, as far as training rows show; networks then
+            read a mark beside it.
         frame: the grid port whose coordinates boxes, masks and points live in; a grid names itself.
     """
 
@@ -38,6 +40,7 @@ class Port:
     size: int | None = None
     alphabet: str | None = None
     frame: str | None = None
+    optional: bool = True
 
     @property
     def classes(self) -> int:

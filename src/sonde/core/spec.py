@@ -25,10 +25,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from sonde.core.errors import RecipeError, SondeError, listed, nearest
+from sonde.core.errors import DataError, RecipeError, SondeError, listed, nearest
 from sonde.core.registry import FAMILIES, registry
 
 
@@ -127,7 +127,7 @@ class Spec(BaseModel):
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         if vars(cls).get("family"):
-            return {"$ref": f"#/$defs/{cls.family}"}
+            return {_FAMILY: cls.family}
         return handler(core)
 
     @classmethod
@@ -208,25 +208,55 @@ def _specs_in(annotation: Any) -> Iterator[type[Spec]]:
         yield from _specs_in(argument)
 
 
+_FAMILY = "x-family"  # stands where a reference will, which pydantic would follow too soon
+
+
+class _Schemas(GenerateJsonSchema):
+    """JSON Schemas of specs whose learned arrays say nothing: they are taken out."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
+    def handle_invalid_for_json_schema(
+        self, schema: CoreSchema, error_info: str
+    ) -> JsonSchemaValue:
+        return {}
+
+
 def schema(cls: type[Spec]) -> dict[str, Any]:
     """The JSON Schema of a spec with every registered kind, plug-ins included, for editors."""
-    template = "#/$defs/{model}"
-    root = cls.model_json_schema(ref_template=template)
-    shared: dict[str, Any] = root.pop("$defs", {})
+    shared: dict[str, Any] = {}
+    root = _body(cls, shared)
     for family in FAMILIES:
         names, choices = registry(family).names(), []
         for kind in registry(family):
-            body = kind.model_json_schema(ref_template=template)
-            shared |= body.pop("$defs", {})
-            for learned in kind.learned_fields():
-                body["properties"].pop(learned, None)
-            tag = {"const": kind.kind}
-            body["properties"] = {"kind": tag, **body.get("properties", {})}
+            body = _body(kind, shared)
+            body["properties"] = {"kind": {"const": kind.kind}, **body.get("properties", {})}
             body["required"] = ["kind", *body.get("required", [])]
             shared[f"{family}-{kind.kind}"] = body
             choices.append({"$ref": f"#/$defs/{family}-{kind.kind}"})
         shared[family] = {"anyOf": [{"enum": names}, *choices]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": shared}
+
+
+def _body(cls: type[Spec], shared: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one class without learned fields; what it refers to goes into `shared`."""
+    body = _referring(
+        cls.model_json_schema(ref_template="#/$defs/{model}", schema_generator=_Schemas)
+    )
+    shared |= body.pop("$defs", {})
+    for learned in cls.learned_fields():
+        body["properties"].pop(learned, None)
+    return body
+
+
+def _referring(node: Any) -> Any:
+    """The same schema with a reference wherever a family stands."""
+    if isinstance(node, list):
+        return [_referring(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    rest = {key: _referring(item) for key, item in node.items() if key != _FAMILY}
+    return {"$ref": f"#/$defs/{node[_FAMILY]}", **rest} if _FAMILY in node else rest
 
 
 def split_arrays(tree: Plain, prefix: str = "") -> tuple[Plain, dict[str, np.ndarray]]:
@@ -238,20 +268,30 @@ def split_arrays(tree: Plain, prefix: str = "") -> tuple[Plain, dict[str, np.nda
             arrays[place] = node
             return {"$array": place}
         if isinstance(node, Mapping):
-            return {
-                key: walk(item, f"{place}/{key}" if place else key) for key, item in node.items()
-            }
+            return {key: walk(item, below(place, key)) for key, item in node.items()}
         if isinstance(node, list):
-            return [walk(item, f"{place}/{index}") for index, item in enumerate(node)]
+            return [walk(item, below(place, str(index))) for index, item in enumerate(node)]
         return node
+
+    def below(place: str, key: str) -> str:
+        """A JSON pointer (RFC 6901): a column may be called km/h."""
+        escaped = key.replace("~", "~0").replace("/", "~1")
+        return f"{place}/{escaped}" if place else escaped
 
     return walk(tree, prefix), arrays
 
 
 def join_arrays(tree: Plain, arrays: Mapping[str, np.ndarray]) -> Plain:
-    """The inverse of `split_arrays`."""
+    """The inverse of `split_arrays`.
+
+    Raises:
+        DataError: an array that the tree names is not there.
+    """
     if isinstance(tree, Mapping):
-        if set(tree) == {"$array"}:
-            return arrays[tree["$array"]]
-        return {key: join_arrays(item, arrays) for key, item in tree.items()}
+        if set(tree) != {"$array"}:
+            return {key: join_arrays(item, arrays) for key, item in tree.items()}
+        name = tree["$array"]
+        if not isinstance(name, str) or name not in arrays:
+            raise DataError(f"there is no array {name!r}; there are: {listed(arrays)}")
+        return arrays[name]
     return [join_arrays(item, arrays) for item in tree] if isinstance(tree, list) else tree

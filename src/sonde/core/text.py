@@ -11,6 +11,8 @@ import yaml
 
 from sonde.core.errors import RecipeError, StorageError
 
+_MOST_DIGITS = 4300  # Python itself makes no longer whole numbers from text
+
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types here
     """A safe loader that refuses what a recipe never needs."""
@@ -24,9 +26,10 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types her
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            key, mark = self.construct_object(key_node, deep=True), key_node.start_mark
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be plain", mark)
             if key in seen:
-                mark = key_node.start_mark
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -60,7 +63,9 @@ def from_yaml(text: str, *, where: str = "the recipe") -> Any:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise RecipeError(f"{where}{place}: {error.problem or 'not YAML'}") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise RecipeError(f"{where}: nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # such as a date with a thirteenth month
         raise RecipeError(f"{where}: not YAML: {error}") from None
 
 
@@ -95,6 +100,11 @@ def from_json(text: str, *, most_depth: int = 64) -> Any:
     def constant(name: str) -> Any:
         raise ValueError(f"{name} is not allowed")
 
+    def whole(digits: str) -> int:
+        if len(digits) > _MOST_DIGITS:
+            raise ValueError(f"a number has more than {_MOST_DIGITS:,} digits")
+        return int(digits)
+
     def number(digits: str) -> float:
         value = float(digits)
         if value in (float("inf"), float("-inf")):
@@ -103,7 +113,11 @@ def from_json(text: str, *, most_depth: int = 64) -> Any:
 
     try:
         data = json.loads(
-            text, object_pairs_hook=pairs, parse_constant=constant, parse_float=number
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=constant,
+            parse_float=number,
+            parse_int=whole,
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -30,12 +30,18 @@ def batch_of(encoded: Mapping[str, Encoded]) -> Batch:
     batch: Batch = {}
     for name, part in encoded.items():
         if part.starts is None or part.lengths is None:
-            batch[name] = torch.from_numpy(np.ascontiguousarray(part.values))
+            batch[name] = _tensor(part.values)
         else:
             batch[name] = _padded(part.values, part.starts, part.lengths)
         if part.present is not None:
             batch[PRESENT + name] = torch.from_numpy(part.present)
     return batch
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """A copy as a tensor; torch has no operations on unsigned integers of two bytes and more."""
+    signed = {"uint16": np.int32, "uint32": np.int64}.get(array.dtype.name, array.dtype)
+    return torch.from_numpy(np.array(array, dtype=signed))
 
 
 def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padded:
@@ -45,7 +51,7 @@ def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padd
     row = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     out[row, step] = values[np.repeat(starts, lengths) + step]
-    return Padded(torch.from_numpy(out), torch.from_numpy(lengths.astype(np.int64)))
+    return Padded(_tensor(out), torch.from_numpy(lengths.astype(np.int64)))
 
 
 class Gather:
@@ -130,7 +136,7 @@ def _resident(store: Store) -> dict[str, Tensor]:
         return {}
     tensors: dict[str, Tensor] = {}
     for name, column in store.items():
-        tensors[name] = torch.from_numpy(np.array(column.values))
+        tensors[name] = _tensor(column.values)
         if column.present is not None:
             tensors[PRESENT + name] = torch.from_numpy(np.array(column.present))
     return tensors

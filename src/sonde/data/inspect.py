@@ -155,8 +155,8 @@ def render(inspection: Inspection, describe: str) -> str:
     wide = max((len(name) for name, *_ in rows), default=0)
     lines = [describe]
     for name, kind, reason, left_out in rows:
-        tail = ", left out" if left_out else ""
-        lines.append(f"  {name:<{wide}}   {kind:<10} {_printable(reason, 160)}{tail}")
+        head = "left out: " if left_out else ""
+        lines.append(f"  {name:<{wide}}   {kind:<10} {head}{_printable(reason, 160)}")
     return "\n".join([*lines, *_remarks(inspection)])
 
 
@@ -190,10 +190,10 @@ def _remarks(inspection: Inspection) -> Iterator[str]:
         yield f"{_counted(inspection.duplicates, 'duplicate row')}."
     if inspection.unread:
         first = inspection.unread[0]
-        place = f"{first.place}: " if first.place else ""
+        place = first.place or f"line {first.row}"
         yield (
             f"{_counted(len(inspection.unread), 'line')} could not be read as rows. "
-            f"First: {place}line {first.row}: got {_printable(repr(first.got), 60)}, "
+            f"First: {place}: got {_printable(repr(first.got), 60)}, "
             f"expected {first.expected}."
         )
 

@@ -15,7 +15,7 @@ from sonde.core.errors import DataError, StorageError, UsageError, listed
 from sonde.data.sources._fields import select
 from sonde.data.sources._load import array_names
 from sonde.data.sources._tables import to_table
-from sonde.data.sources._values import ROWS, simplified
+from sonde.data.sources._values import ROWS, joined
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
@@ -85,7 +85,7 @@ class Memory(Source):
     def _batch(self, start: int, count: int, names: Sequence[str]) -> pa.RecordBatch:
         """Rows from `start` on, whatever chunks the table came in."""
         rows = self._table.select(names).slice(start, count)
-        columns = [simplified(_joined(column)) for column in rows.columns]
+        columns = [joined(column) for column in rows.columns]
         return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
@@ -160,10 +160,3 @@ def _guess_arrays(path: str) -> Arrays:
             f"{{image: '{path}:{names[0]}', label: ...}}}}"
         )
     return Arrays(train=parts["train"], valid=parts.get("valid"), test=parts.get("test"))
-
-
-def _joined(column: pa.ChunkedArray) -> pa.Array:
-    """One array, copied only where several chunks meet."""
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)

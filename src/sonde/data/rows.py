@@ -13,7 +13,7 @@ from sonde.contracts.data import Row
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
 from sonde.core.port import PART, ROW
 from sonde.data.sources._tables import from_rows, to_table
-from sonde.data.sources._values import simplified, to_png
+from sonde.data.sources._values import joined, simplified, to_png
 
 _BYTES, _FLOAT = "$bytes", "$float"
 
@@ -50,7 +50,7 @@ def as_rows(
     absent = [name for name in fields if name not in table.column_names]
     count = len(rows) if isinstance(rows, list | tuple) else table.num_rows
     columns = [
-        pa.nulls(count, pa.string()) if name in absent else _whole(table.column(name))
+        pa.nulls(count, pa.string()) if name in absent else joined(table.column(name))
         for name in fields
     ]
     return pa.RecordBatch.from_arrays(columns, names=list(fields)), absent
@@ -79,18 +79,13 @@ def from_jsonable(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
         DataError: a value is neither plain nor one of the two marked forms.
     """
     table = from_rows([{name: _restored(name, v) for name, v in row.items()} for row in rows])
-    columns = [_whole(column) for column in table.columns]
+    columns = [joined(column) for column in table.columns]
     return pa.RecordBatch.from_arrays(columns, names=table.column_names)
 
 
 def _of_table(rows: Any) -> pa.Table:
     names = set(rows.schema.names) if isinstance(rows, pa.RecordBatch | pa.Table) else set()
     return to_table(rows.drop_columns(list(names & {ROW, PART})) if names else rows, "rows")
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    chunks = column.chunks or [pa.array([], column.type)]
-    return simplified(chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks))
 
 
 def _plain_column(name: str, column: pa.Array) -> list[Any]:

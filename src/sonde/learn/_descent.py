@@ -128,7 +128,10 @@ class Descent(Stateful):
     def restore(self, state: State) -> None:
         """Become what `state` was."""
         whole = self._optimizer.state_dict()
-        whole["state"] = {int(index): moments for index, moments in state["optimizer"].items()}
+        whole["state"] = {  # copies: torch takes tensors over as they are
+            int(index): {k: v.clone() if isinstance(v, Tensor) else v for k, v in moments.items()}
+            for index, moments in state["optimizer"].items()
+        }
         self._optimizer.load_state_dict(whole)
         if self._average is not None:
             self._average.load_state_dict(state["average"])

@@ -17,8 +17,9 @@ class RocAuc(Metric):
     """Area under the ROC curve, in [0, 1]; 0.5 is chance.
 
     Two classes: of class 1. More: the mean over classes, each against the rest; classes without
-    a positive or without a negative row are left out of the mean, and NaN is the answer where
-    none remains or a probability is NaN. A row of a class never seen in training is a negative row to every class.
+    a positive or without a negative row are left out of the mean. NaN is the answer where none
+    remains or a probability is NaN. A row of a class never seen in training is a negative row to
+    every class.
     """
 
     resamples: ClassVar[int] = 1000

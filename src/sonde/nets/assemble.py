@@ -6,11 +6,13 @@ does the rest, so that any number of inputs of different kinds are joined by def
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from sonde.contracts.model import Blueprint
 from sonde.core.batch import Batch
 from sonde.core.errors import UsageError, listed
 from sonde.core.port import Port, PortKind, Ports
@@ -103,7 +105,8 @@ def _by_kind(
 
 def _or_use(kind: PortKind) -> str:
     """The models that say they read ports of this kind, for the end of a sentence."""
-    able = [model.kind for model in registry("model") if kind in getattr(model, "reads", ())]
+    models = cast("Iterator[type[Blueprint]]", iter(registry("model")))
+    able = [model.kind for model in models if kind in model.reads]
     return f", or use model: {' or '.join(able)}" if able else ": no model here reads it"
 
 

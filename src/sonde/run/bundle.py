@@ -35,6 +35,8 @@ from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 BATCH = 256
 """Rows answered at once, unless a caller says otherwise."""
 
+_DTYPES = {name: np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")}
+
 _TOLERANCE = 1e-5
 """Largest difference of a golden value, relative to max(1, |value|)."""
 
@@ -104,6 +106,8 @@ class Bundle:
             scores = scores_from(archive.json("scores.json"))
         except UnknownKind as error:
             raise archive.damaged(f"it needs a plug-in that is not installed: {error}") from None
+        except DamagedBundle:
+            raise
         except (UsageError, DataError, KeyError, TypeError, AttributeError) as error:
             raise archive.damaged(f"it says what cannot be: {error}") from None
         weights = archive.tensors("weights.safetensors", layout_of(bare.state_dict()))
@@ -187,7 +191,7 @@ class Bundle:
         """A copy that carries these rows and its answers to them."""
         plain = to_jsonable(rows) if self.task.given else []
         arrays = dict(self._golden_arrays(plain))
-        answers = to_jsonable_answers(self.task.answer(arrays))
+        answers = to_jsonable_answers(self.task.answer(arrays)) if arrays else []
         return replace(self, golden=Golden(plain, arrays, answers))
 
     def settled(self, task: Task) -> Self:
@@ -276,7 +280,7 @@ def _dressed(bare: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
 def _golden_from(archive: Archive) -> Golden:
     stored = archive.json("golden.json")
     try:
-        arrays = {n: np.array(values, dtype) for n, (dtype, values) in stored["arrays"].items()}
+        arrays = {n: np.array(values, _DTYPES[kind]) for n, (kind, values) in stored["arrays"].items()}
         return Golden(stored["rows"], arrays, stored["answers"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None

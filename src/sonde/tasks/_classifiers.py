@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sonde.contracts.task import Arrays, Design
-from sonde.tasks._estimators import linear, tree_options, unfinished_is_fine, usable
+from sonde.tasks._estimators import linear, observed, tree_options, unfinished_is_fine
 
 _MOST_ITERATIONS = 200
 
@@ -49,9 +49,10 @@ def _fitted(model: Any, train: Design, test: Design, *, target: str, classes: in
     known = index < classes
     if len(np.unique(index[known])) < 2:  # a sample of one class teaches nothing else
         return majority(train, test, 0, target=target, classes=classes)
-    model.fit(usable(train, known), index[known])
-    probability = np.zeros((len(test.numbers), classes))
-    probability[:, model.classes_] = model.predict_proba(test.numbers)
+    fitted_on, asked = observed(train, test, known)
+    model.fit(fitted_on, index[known])
+    probability = np.zeros((len(asked), classes))
+    probability[:, model.classes_] = model.predict_proba(asked)
     return _answers(probability)
 
 

@@ -17,9 +17,23 @@ _MOST_CATEGORIES = 255
 """What scikit-learn's boosted trees can tell apart in one feature."""
 
 
-def usable(design: Design, rows: np.ndarray) -> np.ndarray:
-    """(n, P) numbers of the rows whose target is known; rows is (N,) bool."""
-    return design.numbers if rows.all() else design.numbers[rows]
+def observed(train: Design, test: Design, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers to fit on, (n, P), and to answer, (N_test, P).
+
+    A feature without a value in any of the rows becomes a constant: scikit-learn's boosted trees
+    cannot bin it, and there is nothing to learn from it.
+
+    Args:
+        train: its rows that are chosen by `rows` are fitted on.
+        test: answered whole.
+        rows: (N_train,) bool, where the target is known.
+    """
+    fitted_on = train.numbers if rows.all() else train.numbers[rows]
+    empty = np.isnan(fitted_on).all(axis=0)
+    if not empty.any():
+        return fitted_on, test.numbers
+    zero = np.float32(0)
+    return np.where(empty, zero, fitted_on), np.where(empty, zero, test.numbers)
 
 
 def tree_options(design: Design, seed: int) -> dict[str, Any]:
@@ -42,9 +56,7 @@ def linear(design: Design, last: Any) -> Pipeline:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    numbers = make_pipeline(
-        SimpleImputer(add_indicator=True, keep_empty_features=True), StandardScaler()
-    )
+    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     categories = OneHotEncoder(handle_unknown="ignore", dtype=np.float32)
     columns = make_column_transformer(
         (numbers, np.flatnonzero(~design.categorical)),

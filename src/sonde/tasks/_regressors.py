@@ -8,7 +8,7 @@ import numpy as np
 
 from sonde.contracts.task import Arrays, Design
 from sonde.core.port import PRESENT
-from sonde.tasks._estimators import linear, tree_options, usable
+from sonde.tasks._estimators import linear, observed, tree_options
 
 
 def boosted(train: Design, test: Design, seed: int, *, target: str) -> Arrays:
@@ -41,8 +41,9 @@ def mean(
 
 def _fitted(model: Any, train: Design, test: Design, target: str) -> Arrays:
     known = _known(train, target)
-    model.fit(usable(train, known), train.targets[target][known])
-    return {"value": model.predict(test.numbers).astype(np.float32)}
+    fitted_on, asked = observed(train, test, known)
+    model.fit(fitted_on, train.targets[target][known])
+    return {"value": model.predict(asked).astype(np.float32)}
 
 
 def _known(train: Design, target: str) -> np.ndarray:

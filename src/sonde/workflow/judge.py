@@ -75,7 +75,16 @@ def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bu
     put(directory.scores, to_json(finite(verdict.dump()), indent=1))
     put(directory.path / "judged.safetensors", dump_arrays(_flat(judged)))
     journal.event("judged", **{name: float(score) for name, score in scores.items()})
-    report_run(directory, bundle, prepared, judged, verdict.dump())
+    report_run(
+        directory,
+        bundle,
+        prepared,
+        judged,
+        {"sonde": scores, **verdict.baselines},
+        sentence=verdict.sentence,
+        notes=verdict.notes,
+        opened=opened,
+    )
     return bundle.scored(scores)
 
 

@@ -215,7 +215,7 @@ def _quarantine(
     Raises:
         DataError: they are more than one in a hundred.
     """
-    lines = [{"place": e.place, "line": e.row, "got": str(e.got)[:200], "expected": e.expected}
+    lines = [{"place": e.place, "row": e.row, "got": str(e.got)[:200], "expected": e.expected}
              for e in rows.errors]  # fmt: skip
     for name, stored in store.items():
         lines += [{"column": name, "row": e.row, "got": str(e.got)[:200], "expected": e.expected,
@@ -235,7 +235,7 @@ def _too_many_bad(
     errors = store[worst].errors if worst else ()
     if len(errors) < len(rows.errors):
         first, count, advice = rows.errors[0], len(rows.errors), "Fix them, or remove them."
-        where = f"{first.place or rows.source.title}, line {first.row}"
+        where = first.place or f"{rows.source.title}, line {first.row}"
     else:
         first, count, advice = errors[0], len(errors), columns[worst].advice(errors)
         where = f"column {worst!r}, row {first.row}"

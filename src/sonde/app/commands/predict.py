@@ -44,7 +44,8 @@ def predict(
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
-    answers = bundle.predict(_rows(bundle, rows), **options)
+    chosen: dict[str, Any] = dict(options)
+    answers = bundle.predict(_rows(bundle, rows), **chosen)
     lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
     if output is not None:
         Path(output).write_text(lines, encoding="utf-8")

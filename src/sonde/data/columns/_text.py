@@ -131,7 +131,7 @@ def shortened(value: object, most: int = 60) -> str:
 
 
 def counted(number: float) -> str:
-    """A number as a reader likes it: 1,307 or 0.17."""
-    if number == int(number) and abs(number) < 1e15:
-        return f"{int(number):,}"
-    return f"{number:.4g}"
+    """A number as a reader likes it: 0.1667, 2015, 13,070."""
+    if not 1e4 <= abs(number) < 1e15:
+        return f"{number:.4g}"
+    return f"{number:,.0f}"

@@ -84,7 +84,7 @@ class Number(Column):
         ]  # fmt: skip
         present = ~np.isnan(standard) & ~far
         standard = np.where(present, standard, 0.0)
-        snapped = np.rint(standard / self._grid) * self._grid
+        snapped = np.rint(standard / self._grid) * self._grid + 0.0  # no negative zeros
         return Encoded(snapped.astype(np.float32), present=present, errors=errors)
 
     def decode(self, arrays: np.ndarray | Ragged) -> list[float]:

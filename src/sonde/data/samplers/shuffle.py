@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
@@ -20,3 +22,8 @@ class Shuffle(Sampler):
         """A permutation of the rows."""
         bounds = training_bounds(len(index.rows), batch_size, drop_last=self.drop_last)
         return BatchIndex(rng.permutation(index.rows), bounds)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """Every row; whole batches only."""
+        return [cls(), cls(drop_last=True)]

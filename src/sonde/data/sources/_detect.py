@@ -90,12 +90,8 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
     first = tuple(cell.strip() for cell in lines[0])
     header = dialect.header
     if header is None:
-        if dialect.names is not None:
-            header = False
-        elif like is not None and set(first) == set(like):
-            header = True
-        else:
-            header = has_header(lines, dialect.missing)
+        is_alike = like is not None and set(first) == set(like)
+        header = not dialect.names and (is_alike or has_header(lines, dialect.missing))
     names = dialect.names or (first if header else _numbered(lines))
     check_names(path, names)
     _check_width(path, len(names), lines[1:] if header else lines, dialect.names is not None)

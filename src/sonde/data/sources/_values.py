@@ -141,7 +141,7 @@ def simplified(column: pa.Array) -> pa.Array:
     """A column as the engine reads it: no dictionary, one kind of text, NaN as null."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return simplified(column.dictionary_decode())
+        return simplified(column.dictionary).take(column.indices)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
@@ -152,6 +152,14 @@ def simplified(column: pa.Array) -> pa.Array:
         is_nan = pc.is_nan(column)
         return pc.if_else(is_nan, None, column) if pc.any(is_nan).as_py() else column
     return column
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    """All chunks as one simplified array, copied only where several meet."""
+    chunks = [simplified(chunk) for chunk in column.chunks]
+    if not chunks:
+        return simplified(pa.array([], column.type))
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
 
 
 def _is_plain(array: np.ndarray) -> bool:

@@ -98,10 +98,10 @@ def _add_classes(
     for label in classes:
         before = len(found.paths)
         for path in _files_below(found, top, join(below, label)):
-            if not _is_picture(path):
-                _tell(found, path, f"a picture ({_KNOWN})", join(top, path))
-            elif not _is_unicode(path):
+            if not _is_unicode(path):
                 _tell(found, _shown(path), "a file name in UTF-8", _shown(join(top, path)))
+            elif not _is_picture(path):
+                _tell(found, path, f"a picture ({_KNOWN})", join(top, path))
             else:
                 found.labels.append(label)
                 found.paths.append(path)

@@ -33,9 +33,10 @@ _SUFFIXES = frozenset(("csv", "tsv", "tab", "txt", "dat", "data", "gz"))
 
 def _text_encoding(name: str | None) -> str | None:
     try:
-        return name if name is None else "".encode(name).decode() or name
+        "".encode(name or "utf-8")  # refuses codecs that are not of text, such as hex
     except LookupError:
         raise ValueError(f"got {name!r}, expected an encoding such as utf-8 or latin-1") from None
+    return name
 
 
 class Table(Source):
@@ -48,9 +49,9 @@ class Table(Source):
     """A file of test rows."""
     names: tuple[str, ...] | None = None
     """The columns' names, where the file has no header (or, with header: true, a wrong one)."""
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    delimiter: str | None = Field(None, pattern=r"^[ -~\t]$")
     """None finds tab, semicolon, bar or comma."""
-    quote: str | None = Field(None, max_length=1)
+    quote: str | None = Field(None, pattern=r"^[ -~]?$")
     """None finds it; '' where quotes mean nothing."""
     encoding: Annotated[str | None, AfterValidator(_text_encoding)] = None
     """None takes a byte order mark's word, then UTF-8, then Latin-1."""
@@ -174,11 +175,10 @@ def _check_alike(path: str, first: Layout, other_path: str, other: Layout) -> No
         return
     absent = [name for name in first.names if name not in other.names]
     added = [name for name in other.names if name not in first.names]
-    differences = [f"lacks {listed(absent)}"] * bool(absent) + [f"adds {listed(added)}"] * bool(
-        added
-    )
+    pairs = (("lacks", absent), ("adds", added))
+    differences = " and ".join(f"{verb} {listed(names)}" for verb, names in pairs if names)
     raise DataError(
-        f"{other_path} has not the columns of {path}: it {' and '.join(differences)} (read as "
+        f"{other_path} has not the columns of {path}: it {differences} (read as "
         f"{other.describe()}; the first as {first.describe()}). Make them alike, or give `names`."
     )
 

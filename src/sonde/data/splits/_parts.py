@@ -43,7 +43,7 @@ class HoldOut(Split):
         rows = np.arange(len(strata))
         test = taken(strata, self.test, rng)
         rest = np.setdiff1d(rows, test)
-        share = self.valid / (1 - self.test)
+        share = self.valid * len(rows) / max(1, len(rest))  # so that rounding sees all rows
         valid = rest[taken(strata[rest], share, rng)]
         made = Assignment(np.setdiff1d(rest, valid), valid, test)
         return filled(made, valid=self.valid > 0, test=self.test > 0)

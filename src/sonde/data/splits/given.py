@@ -6,6 +6,7 @@ Published sets come with their own test part; numbers compare only where it is k
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -57,6 +58,11 @@ class Given(Split):
             train = np.setdiff1d(train, valid)
         made = Assignment(train, valid, test)
         yield filled(made, valid=named or self.valid > 0, test=True)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """By the source's own parts; by the field 'part', validation rows in proportion."""
+        return [cls(), cls(by="part", stratify="label")]
 
     def _parts(self, rows: Rows) -> np.ndarray:
         """(N,) part of each row: 'train', 'valid' or 'test'."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from pydantic import Field
@@ -45,3 +46,8 @@ class KFold(Split):
             valid = rest[taken(values[rest], self.valid, rng)]
             made = Assignment(np.setdiff1d(rest, valid), valid, np.flatnonzero(fold == index))
             yield filled(made, valid=self.valid > 0, test=True)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """Ten folds; three in proportion to the field 'label'."""
+        return [cls(), cls(num_folds=3, valid=0.2, stratify="label")]

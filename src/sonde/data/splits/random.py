@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 from sonde.contracts.data import Assignment, Rows
 from sonde.data.splits._parts import HoldOut, strata
@@ -20,3 +21,8 @@ class Random(HoldOut):
         from sonde.core.seed import numpy_rng  # it imports torch
 
         yield self.divided(strata(rows, None), numpy_rng(self.seed, "split"))
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """Three parts; two."""
+        return [cls(), cls(valid=0.0, test=0.4)]

@@ -7,6 +7,7 @@ the class has enough rows to go round.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 from sonde.contracts.data import Assignment, Rows
 from sonde.core.errors import UsageError
@@ -32,3 +33,8 @@ class Stratified(HoldOut):
         if self.by is None:
             raise UsageError("a stratified split needs a field: {kind: stratified, by: label}")
         yield self.divided(strata(rows, self.by), numpy_rng(self.seed, "split"))
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """By the field 'label'."""
+        return [cls(by="label")]

@@ -49,11 +49,13 @@ class Angle(Column):
         both = np.stack([np.sin(radians), np.cos(radians)], axis=1).astype(np.float32)
         return Encoded(both * present[:, None], present=present, errors=errors)
 
-    def decode(self, arrays: np.ndarray | Ragged) -> list[float]:
-        """(N, 2) of any length back to degrees in [0, 360)."""
+    def decode(self, arrays: np.ndarray | Ragged) -> list[float | None]:
+        """(N, 2) of any length back to degrees in [0, 360); None where both are zero."""
         assert isinstance(arrays, np.ndarray), "angles are not ragged"
         sines, cosines = arrays.astype(np.float64).T
-        return _rounded(np.degrees(np.arctan2(sines, cosines))).tolist()
+        degrees = _rounded(np.degrees(np.arctan2(sines, cosines)))
+        lengths = np.hypot(sines, cosines)
+        return [d if n else None for d, n in zip(degrees.tolist(), lengths.tolist(), strict=True)]
 
     @classmethod
     def sample(cls, rows: int, seed: int) -> pa.Array:
@@ -82,4 +84,5 @@ class Angle(Column):
 
 def _rounded(degrees: np.ndarray) -> np.ndarray:
     """Into [0, 360), to a thousandth: so coarse that float32 sine and cosine give it back."""
-    return np.mod(np.round(np.mod(degrees, 360.0), 3), 360.0)
+    turned: np.ndarray = np.mod(np.round(np.mod(degrees, 360.0), 3), 360.0)
+    return turned

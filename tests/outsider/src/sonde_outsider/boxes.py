@@ -93,9 +93,9 @@ class MeanBox(SupervisedTask):
         return [{"mean": box.tolist()} for box in arrays["value"]]
 
     def metrics(self) -> Mapping[str, Metric]:
-        from sonde.metrics.mae import Mae
+        from sonde.metrics.mae import MeanAbsoluteError
 
-        return {"mae": Mae()}
+        return {"mae": MeanAbsoluteError()}
 
     def judge(self, predictor, chunks, seed: int) -> Judged:
         found, truth, rows = [], [], []
@@ -111,5 +111,3 @@ def _ragged(column: Column, chunk: pa.RecordBatch) -> Ragged:
     encoded = column.encode(chunk)
     assert encoded.starts is not None and encoded.lengths is not None
     return Ragged(encoded.values, encoded.starts, encoded.lengths)
-
-

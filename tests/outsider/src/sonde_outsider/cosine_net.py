@@ -28,10 +28,9 @@ class CosineNet(Blueprint):
 
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
         """Encoders, the cosines, a linear head for each output."""
-        from sonde_outsider._cosines import Cosines
-
         from sonde.nets.assemble import assemble
         from sonde.nets.encoders import category, scalar, vector
+        from sonde_outsider._cosines import Cosines
 
         return assemble(
             inputs,

@@ -66,5 +66,3 @@ class _Rebuild(Learner):
 
     def shipped(self) -> nn.Module:
         return self.descent.shipped()
-
-

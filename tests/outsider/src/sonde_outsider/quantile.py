@@ -41,7 +41,9 @@ class Pinball(Metric):
     def combine(self, sums: np.ndarray) -> np.ndarray:
         """(..., 2) -> (...); NaN over no rows."""
         rows = sums[..., 1]
-        return np.divide(sums[..., 0], rows, out=np.full(rows.shape, np.nan), where=rows > 0)
+        means: np.ndarray = np.full(rows.shape, np.nan)
+        np.divide(sums[..., 0], rows, out=means, where=rows > 0)
+        return means
 
 
 class Quantile(SupervisedTask):

@@ -208,7 +208,9 @@ def play(
         alive &= ~(ended | cut)
         seen = after
     envs.close()
-    observations, actions, rewards, owners = (np.concatenate(part) for part in zip(*steps, strict=True))
+    observations, actions, rewards, owners = (
+        np.concatenate(part) for part in zip(*steps, strict=True)
+    )
     return observations.astype(np.float32), actions.astype(np.int64), rewards, owners
 
 

@@ -1,0 +1,202 @@
+"""The report of a run, gathered from what the run wrote down."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from sonde import __version__
+from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Scores
+from sonde.core.text import to_yaml
+from sonde.data.rows import to_jsonable
+from sonde.evaluate.contents import (
+    ColumnCard,
+    DataCard,
+    Outcome,
+    Provenance,
+    Report,
+    ShownRow,
+)
+from sonde.evaluate.report import write_report
+from sonde.run.bundle import Bundle
+from sonde.run.directory import RunDirectory
+from sonde.run.journal import last_of_each_step, read_journal
+from sonde.workflow.prepare import Prepared, raw_rows
+
+_MOST_POINTS = 2000
+"""Points of a learning curve: more than a screen can show."""
+
+
+def report_run(
+    directory: RunDirectory,
+    bundle: Bundle,
+    prepared: Prepared,
+    judged: Judged,
+    scores: Mapping[str, Scores],
+    *,
+    sentence: str,
+    notes: Mapping[str, str],
+    opened: int,
+) -> None:
+    """Write `report.html` into the run's folder."""
+    recipe = prepared.recipe
+    assert recipe.model is not None
+    panels = bundle.task.panels(judged)
+    outcome = Outcome(
+        scores,
+        bundle.task.main_metric,
+        sentence,
+        notes,
+        panels,
+        _shown_rows(panels, prepared),
+    )
+    asked = {
+        "data": prepared.source.title,
+        "task": _in_words(recipe.task.dump()),
+        "model": f"{recipe.model.describe()}, {_weights(bundle):,} weights",
+        "learning": _in_words(recipe.paradigm.dump()),
+        "seed": str(recipe.seed),
+    }
+    provenance = Provenance(
+        to_yaml(recipe.dump()),
+        _versions(),
+        _times(directory),
+        opened,
+        recipe.paradigm.exactness,
+    )
+    learning = _learning(directory)
+    page = Report(directory.path.name, asked, _data_card(prepared, directory), learning, outcome,
+                  provenance)  # fmt: skip
+    write_report(directory.report, page)
+
+
+def _weights(bundle: Bundle) -> int:
+    return sum(weight.numel() for weight in bundle.network.parameters())
+
+
+def _in_words(plain: Mapping[str, Any]) -> str:
+    """`supervised, batch_size 64, budget (epochs 5)`: options that say something."""
+    words = [str(plain["kind"])] if "kind" in plain else []
+    for name, value in plain.items():
+        if name == "kind" or value is None or value in ([], {}):
+            continue
+        words.append(
+            f"{name} ({_in_words(value)})" if isinstance(value, dict) else f"{name} {value}"
+        )
+    return ", ".join(words)
+
+
+def _data_card(prepared: Prepared, directory: RunDirectory) -> DataCard:
+    targets = prepared.recipe.task.targets
+    split = prepared.recipe.split
+    lines = directory.quarantine.read_text(encoding="utf-8").splitlines()
+    excluded = dict(prepared.excluded)
+    if prepared.unlabelled:
+        excluded["(rows)"] = f"{prepared.unlabelled:,} rows whose target is missing"
+    return DataCard(
+        {part: len(prepared.parts.part(part)) for part in ("train", "valid", "test")},
+        _in_words(split.dump()) if split else "none",
+        [
+            ColumnCard(
+                n, c.kind, "target" if n in targets else "input", prepared.reasons.get(n, "")
+            )
+            for n, c in prepared.columns.items()
+        ],
+        excluded,
+        prepared.bad_rows,
+        lines[:20],
+    )
+
+
+def _learning(directory: RunDirectory) -> list[Curves]:
+    """Loss over steps, and every validation score over steps, a figure each."""
+    steps = last_of_each_step(directory.journal_path, "step")
+    epochs = last_of_each_step(directory.journal_path, "epoch")
+    found = []
+    for phase in dict.fromkeys(line["phase"] for line in steps):
+        trained = [line for line in steps if line["phase"] == phase]
+        valid = [line for line in epochs if line["phase"] == phase]
+        series = {"training": _curve(trained, "loss"), "validation": _curve(valid, "loss")}
+        series = {name: points for name, points in series.items() if len(points[0])}
+        found.append(Curves(f"{phase}: loss", series, "step", "loss"))
+        others = [k for line in valid[:1] for k in line if k not in _BESIDES]
+        for name in others[:6]:
+            points = {"validation": _curve(valid, name)}
+            found.append(Curves(f"{phase}: {name}", points, "step", name))
+    return found
+
+
+_BESIDES = ("event", "time", "phase", "step", "loss")
+
+
+def _curve(lines: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y) of one logged value, thinned by averaging neighbours to what a screen can show."""
+    points = [(line["step"], line[name]) for line in lines if isinstance(line.get(name), float)]
+    x, y = np.array(points, float).reshape(-1, 2).T
+    bins = -(-len(x) // _MOST_POINTS) or 1
+    if bins == 1:
+        return x, y
+    edges = np.arange(0, len(x), bins)
+    sizes = np.diff(edges, append=len(x))
+    return np.add.reduceat(x, edges) / sizes, np.add.reduceat(y, edges) / sizes
+
+
+def _shown_rows(panels: Sequence[Panel], prepared: Prepared) -> dict[int, ShownRow]:
+    """The rows that panels name, with their pictures."""
+    wanted = {row for panel in panels if isinstance(panel, Rowlist) for row in panel.rows}
+    if not wanted:
+        return {}
+    shown = {}
+    for chunk in raw_rows(prepared.source, np.array(sorted(wanted)), 64):
+        pictures = _pictures(chunk, prepared)
+        fields = chunk.drop_columns([*pictures, "#row"])
+        rows = to_jsonable(fields) if fields.num_columns else [{}] * chunk.num_rows
+        for at, row in enumerate(chunk.column("#row").to_pylist()):
+            images = {name: column[at] for name, column in pictures.items()}
+            shown[int(row)] = ShownRow(rows[at], images)
+    return shown
+
+
+def _pictures(chunk: pa.RecordBatch, prepared: Prepared) -> dict[str, list[bytes]]:
+    """Every picture column as PNG bytes, by its raw field."""
+    from PIL import Image
+
+    found = {}
+    for column in prepared.columns.values():
+        if column.port.kind != "grid":
+            continue
+        drawn = []
+        for pixels in column.decode(column.encode(chunk).values):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            drawn.append(buffer.getvalue())
+        found[column.reads[0]] = drawn
+    return found
+
+
+def _versions() -> dict[str, str]:
+    names = ("torch", "numpy", "pyarrow", "pydantic", "scikit-learn")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    packages = {name: version(name) for name in names}
+    return {
+        "sonde": __version__,
+        "python": platform.python_version(),
+        **packages,
+        "machine": machine,
+    }
+
+
+def _times(directory: RunDirectory) -> dict[str, str]:
+    times = {}
+    for line in read_journal(directory.journal_path):
+        if line["event"] == "phase":
+            times[f"phase {line['phase']}"] = f"{line['seconds']:.1f} s"
+    return times

@@ -1,0 +1,141 @@
+"""Five ways of learning that strain a contract, as recipes small enough to run in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+FAST = {"seconds": 0, "steps": 3}
+"""Checkpoints after every third step."""
+
+
+@dataclass(frozen=True)
+class Strain:
+    """A recipe as plain data, and the rows for it."""
+
+    recipe: dict[str, Any]
+    data: Any = None
+
+
+def strains() -> dict[str, Strain]:
+    """By name: what breaks a loop that knows one network, one loss, one optimizer."""
+    return {
+        "adversarial": _adversarial(),
+        "layerwise": _layerwise(),
+        "reinforce": _reinforce(),
+        "episodes": _episodes(),
+        "boxes": _boxes(),
+    }
+
+
+def _adversarial() -> Strain:
+    """Two descents in a step."""
+    return Strain(
+        {
+            "columns": {"image": {"kind": "image"}},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "task": {"kind": "generate", "picture": "image"},
+            "model": {"kind": "picture-generator", "hidden": 16},
+            "paradigm": {"kind": "gan", "critic": {"kind": "dense", "hidden": [16]},
+                         "budget": {"epochs": 3}},
+            "checkpoint": FAST,
+        },
+        {"image": _blobs(160)},
+    )  # fmt: skip
+
+
+def _layerwise() -> Strain:
+    """A second phase that reads the weights of the first."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(200, 3))
+    label = np.where(values[:, 0] > values[:, 1], "yes", "no")
+    data = {"a": values[:, 0], "b": values[:, 1], "c": values[:, 2], "label": label}
+    return Strain(
+        {
+            "task": {"kind": "classification", "target": "label"},
+            "model": {"kind": "dense", "hidden": [12, 8], "dropout": 0.2},
+            "paradigm": {"kind": "layerwise", "pretrain": {"epochs": 2}, "batch_size": 32,
+                         "budget": {"epochs": 3}, "stop": {"patience": 2}},
+            "checkpoint": FAST,
+        },
+        pa.table(data),
+    )  # fmt: skip
+
+
+def _reinforce() -> Strain:
+    """Batches made by the current policy."""
+    world = {"kind": "world", "id": "CartPole-v1"}
+    return Strain(
+        {
+            "source": world,
+            "columns": {"observation": {"kind": "numbers", "width": 4}},
+            "task": {"kind": "act", "world": world, "episodes": 2},
+            "model": {"kind": "dense", "hidden": [8]},
+            "paradigm": {"kind": "reinforce", "episodes": 2, "budget": {"steps": 12}},
+            "checkpoint": FAST,
+        }
+    )
+
+
+def _episodes() -> Strain:
+    """Support and query rows, and an inner loop."""
+    rng = np.random.default_rng(1)
+    label = np.repeat(np.arange(6), 40)
+    x, y = rng.normal(size=(2, 240)) * 0.2 + np.array([np.cos(label), np.sin(label)])
+    data = {"x": x, "y": y, "label": label.astype(str)}
+    return Strain(
+        {
+            "columns": {"x": "number", "y": "number", "label": "category"},
+            "task": {"kind": "adapt", "target": "label", "ways": 3},
+            "model": {"kind": "dense", "hidden": [16]},
+            "paradigm": {"kind": "meta", "budget": {"epochs": 2}},
+            "checkpoint": FAST,
+        },
+        pa.table(data),
+    )
+
+
+def _boxes() -> Strain:
+    """A picture and its boxes, moved together; as many boxes as there are."""
+    pictures, boxes = boxed(120)
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(pictures)
+    lists = pa.array(boxes, pa.list_(pa.list_(pa.float32(), 4)))
+    return Strain(
+        {
+            "columns": {"image": "image", "boxes": {"kind": "boxes", "frame": "image"}},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "augment": [{"kind": "shift", "most": 2}],
+            "task": {"kind": "mean-box", "target": "boxes"},
+            "model": {"kind": "convnet", "stages": [4, 8], "dense": [8]},
+            "paradigm": {"kind": "supervised", "batch_size": 16, "budget": {"epochs": 3}},
+            "checkpoint": FAST,
+        },
+        pa.table({"image": tensors, "boxes": lists}),
+    )
+
+
+def _blobs(rows: int) -> np.ndarray:
+    """(N, 8, 8) uint8: a bright square somewhere in the middle."""
+    rng = np.random.default_rng(2)
+    pictures = rng.integers(0, 40, (rows, 8, 8)).astype(np.uint8)
+    pictures[:, 2:6, 2:6] += 180
+    return pictures
+
+
+def boxed(rows: int) -> tuple[np.ndarray, list[list[list[float]]]]:
+    """(N, 16, 16) uint8 pictures with 0 to 3 bright boxes, and the boxes x0, y0, x1, y1."""
+    rng = np.random.default_rng(3)
+    pictures = np.zeros((rows, 16, 16), np.uint8)
+    boxes: list[list[list[float]]] = []
+    for picture in pictures:
+        found = []
+        for _ in range(rng.integers(0, 4)):
+            x, y = rng.integers(2, 10, 2)
+            width, height = rng.integers(2, 5, 2)
+            picture[y : y + height, x : x + width] = 255
+            found.append([float(v) for v in (x, y, x + width, y + height)])
+        boxes.append(found)
+    return pictures, boxes

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sonde.core.errors import DataError, RecipeError
+from sonde.data.columns.number import Number
+
+
+def rows(values: list[Any] | pa.Array, kind: pa.DataType | None = None) -> pa.RecordBatch:
+    if not isinstance(values, pa.Array):
+        values = pa.array(values, kind)
+    return pa.record_batch([values], ["x"])
+
+
+def fitted(values: list[Any] | pa.Array, **options: Any) -> Number:
+    return Number(**options).named("x").fit([rows(values)])
+
+
+finite = st.floats(-1e140, 1e140)
+
+
+@given(st.lists(finite, min_size=1, max_size=30))
+@example([1e17, 1e17 + 16, 1e17 + 64])
+@example([0.1, 0.1, 0.1])
+@example([1e9, 1e9 + 1e-7, 1e9 + 2e-7])
+def test_decoded_numbers_encode_to_the_same_bits(values: list[float]) -> None:
+    column = fitted(values)
+    once = column.encode(rows(values))
+    again = column.encode(rows(column.decode(once.values), pa.float64()))
+    assert once.values.tobytes() == again.values.tobytes()
+
+
+@given(st.lists(st.lists(st.floats(-1e6, 1e6), max_size=8), min_size=1, max_size=5))
+def test_statistics_are_those_of_all_chunks_together(chunks: list[list[float]]) -> None:
+    column = Number().named("x").fit([rows(chunk, pa.float64()) for chunk in chunks])
+    values = np.array([value for chunk in chunks for value in chunk])
+    if len(set(values)) > 1 and values.std() > 1e-9 * np.abs(values).max():
+        assert column.mean == pytest.approx(values.mean(), rel=1e-6, abs=1e-6 * values.std())
+        assert column.deviation == pytest.approx(values.std(), rel=1e-5)
+
+
+@given(st.lists(st.one_of(st.text(max_size=8), st.floats(-1e9, 1e9).map(repr)), max_size=10))
+@example(["nan", "1"])
+@example(["inf", "x"])
+@example(["1_000", "0x1f", "1e5", "+.5", "5.", "\u0661"])
+@example(["\u00a07\u2003", "-", ".", "e5"])
+def test_a_text_is_read_the_same_whatever_stands_beside_it(texts: list[str]) -> None:
+    column = fitted([0.0, 10.0])
+    whole = column.encode(rows(texts, pa.string()))
+    wrong = {error.row: error.expected for error in whole.errors}
+    for place, text in enumerate(texts):
+        alone = column.encode(rows([text]))
+        assert alone.values[0] == whole.values[place]
+        assert alone.present is not None and whole.present is not None
+        assert alone.present[0] == whole.present[place]
+        told = [wrong[place]] if place in wrong else []
+        assert [error.expected for error in alone.errors] == told
+        if alone.present[0]:
+            assert column.decode(alone.values)[0] == pytest.approx(float(text), abs=1e-5, rel=1e-6)
+
+
+@pytest.mark.parametrize("array", [
+    pa.array([1, 2, None], pa.int8()),
+    pa.array([1, 2, None], pa.uint64()),
+    pa.array([1.0, 2.0, math.nan], pa.float32()),
+    pa.array([False, True, None]),
+    pa.array(["1", " 2.0 ", None]),
+    pa.array(["1", "2", ""], pa.large_string()),
+    pa.array(["1", "2", None]).dictionary_encode(),
+    pa.array(["1e0", "+2", None], pa.string_view()),
+], ids=lambda array: str(array.type))  # fmt: skip
+def test_every_way_to_write_a_number(array: pa.Array) -> None:
+    encoded = fitted(array).encode(rows(array))
+    assert encoded.values.tolist() == [-1.0, 1.0, 0.0]
+    assert encoded.present is not None
+    assert encoded.present.tolist() == [True, True, False]
+    assert not encoded.errors
+
+
+def test_a_constant_column_stays_zero() -> None:
+    column = fitted([0.1] * 1000)
+    assert column.encode(rows([0.1, 0.1])).values.tolist() == [0.0, 0.0]
+
+
+def test_nothing_but_missing_values_learns_nothing() -> None:
+    assert fitted([None, None]).dump(learned=True) == Number().named("x").dump(learned=True)
+
+
+def test_text_is_dropped_before_parsing() -> None:
+    column = fitted(["1,250 sqft", "750 sqft"], drop=(" sqft", ","))
+    assert (column.mean, column.deviation) == (1000.0, 250.0)
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    ("1,250 sqft", "a number"),
+    ("nan", "a number"),
+    ("1e400", "a finite number below 1e150"),
+    (-math.inf, "a finite number below 1e150"),
+    (1e149, "a number less far from the training rows' mean 1.5, deviation 0.5"),
+])  # fmt: skip
+def test_what_is_no_number_is_told(value: object, expected: str) -> None:
+    encoded = fitted([1.0, 2.0]).encode(rows([value]))
+    (error,) = encoded.errors
+    assert (error.row, error.expected) == (0, expected)
+    assert str(error.got) == str(value)
+    assert encoded.values.tolist() == [0.0]
+
+
+def test_dates_are_refused_as_a_field() -> None:
+    import datetime
+
+    with pytest.raises(DataError, match=r"column 'x': got a field of type date32.* expected num"):
+        fitted([datetime.date(2020, 1, 1)])
+
+
+def test_an_empty_text_cannot_be_dropped() -> None:
+    with pytest.raises(RecipeError, match=r"drop\.0"):
+        Number.parse({"drop": [""]})
+
+
+@pytest.mark.parametrize(("values", "confidence", "reason"), [
+    (["0.1667", "80", None, "29.5"], 0.8, "0.1667 to 80, 1 missing"),
+    ([1, 2, 3] * 10, 0.5, "1 to 3"),
+    (["1"] * 30 + ["2,5"], 0.6, "1 to 1, 1 not a number, such as '2,5'"),
+    ([12345, 20.5], 0.8, "20.5 to 12,345"),
+])  # fmt: skip
+def test_numbers_are_claimed_with_their_range(
+    values: list[Any], confidence: float, reason: str
+) -> None:
+    claim = Number.guess(pa.array(values))
+    assert claim is not None
+    assert (claim.confidence, claim.reason) == (confidence, reason)
+
+
+@pytest.mark.parametrize("values", [["a", "1"], [True, False], [None], [b"1"], [[1]]])
+def test_other_fields_are_not_claimed(values: list[Any]) -> None:
+    assert Number.guess(pa.array(values)) is None

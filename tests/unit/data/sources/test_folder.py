@@ -1,0 +1,119 @@
+"""Folders: every picture in a fixed order with its class, everything odd told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sonde.contracts.data import RowError
+from sonde.core.errors import DataError, StorageError, UnknownColumn
+from sonde.core.port import PART
+from sonde.data.sources.folder import Folder
+
+
+def make(folder: Path, *names: str) -> str:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return str(folder)
+
+
+def read(source: Folder) -> tuple[list[tuple[str | None, ...]], list[RowError]]:
+    errors: list[RowError] = []
+    batches = list(source.scan(None, errors.append))
+    return [tuple(row.values()) for batch in batches for row in batch.to_pylist()], errors
+
+
+def test_a_folder_per_class_gives_paths_and_labels_in_order(tmp_path: Path) -> None:
+    top = make(tmp_path, "b/2.PNG", "b/10.jpg", "a/deep/x.webp", "a/1.ppm", "README.md")
+    rows, errors = read(Folder(top))
+    assert rows == [
+        (f"{top}/a/1.ppm", "a"),
+        (f"{top}/a/deep/x.webp", "a"),
+        (f"{top}/b/10.jpg", "b"),
+        (f"{top}/b/2.PNG", "b"),
+    ]
+    assert errors == []
+
+
+def test_the_path_stays_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "signs", "stop/1.png")
+    monkeypatch.chdir(tmp_path)
+    assert read(Folder("./signs/"))[0] == [("./signs/stop/1.png", "stop")]
+    assert Folder("signs/").title == "signs"
+
+
+def test_litter_is_not_seen_and_the_rest_is_told(tmp_path: Path) -> None:
+    top = make(
+        tmp_path, "a/1.png", "a/.DS_Store", "a/Thumbs.db", ".git/x.png", "a/notes.txt", "lost.png"
+    )
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    rows, errors = read(Folder(top))
+    assert [row[1] for row in rows] == ["a"]
+    assert {(error.got, error.expected.split(" (")[0]) for error in errors} == {
+        ("lost.png", "a picture inside the folder of its class"),
+        ("a/notes.txt", "a picture"),
+        ("a/up", "a folder, not a link to one"),
+    }
+
+
+def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    top = make(tmp_path, "a/1.png")
+    Path(os.fsdecode(os.fsencode(top) + b"/a/\xff.png")).write_bytes(b"")
+    rows, errors = read(Folder(top))
+    assert len(rows) == 1
+    assert [(error.got, error.expected) for error in errors] == [
+        (r"a/\udcff.png", "a file name in UTF-8")
+    ]
+
+
+def test_parts_are_told_from_classes(tmp_path: Path) -> None:
+    parts = make(tmp_path / "p", "train/a/1.png", "val/a/2.png", "test/b/3.png")
+    rows, _ = read(Folder(parts))
+    assert [field.name for field in Folder(parts).fields()] == ["image", "label", PART]
+    assert [row[1:] for row in rows] == [("a", "train"), ("a", "valid"), ("b", "test")]
+    classes = make(tmp_path / "c", "car/1.png", "train/2.png")
+    assert [row[1] for row in read(Folder(classes))[0]] == ["car", "train"]
+
+
+def test_parts_beside_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="besides extra"):
+        Folder(make(tmp_path, "train/a/1.png", "extra/b/2.png")).fields()
+
+
+def test_folders_without_pictures_are_refused_with_what_was_found(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds 2 x \.csv, 1 x \.txt"):
+        Folder(make(tmp_path / "x", "a.csv", "b.csv", "c.txt")).fields()
+    top = make(tmp_path / "y", "a/1.png", "b/notes.txt")
+    with pytest.raises(DataError, match="b holds no pictures"):
+        Folder(top).fields()
+    with pytest.raises(StorageError, match="no such file or folder"):
+        Folder(str(tmp_path / "absent")).fields()
+    with pytest.raises(StorageError, match="got a file, expected a folder"):
+        Folder(str(tmp_path / "x" / "a.csv")).fields()
+
+
+def test_a_table_may_name_the_pictures(tmp_path: Path) -> None:
+    top = make(tmp_path, "images/1.jpg", "images/2.jpg")
+    (tmp_path / "info.csv").write_text("file,price\n1.jpg,100\n 2.jpg,200\n,300\n")
+    source = Folder(f"{top}/images", table=f"{top}/info.csv", image="file")
+    assert read(source)[0] == [
+        (f"{top}/images/1.jpg", "100"),
+        (f"{top}/images/2.jpg", "200"),
+        (None, "300"),
+    ]
+    assert [batch.schema.names for batch in source.scan(["price"])] == [["price"]]
+    with pytest.raises(UnknownColumn, match="has no column 'image'"):
+        Folder(f"{top}/images", table=f"{top}/info.csv").fields()
+    with pytest.raises(StorageError, match="no such table: neither"):
+        Folder(top, table="absent.csv").fields()
+
+
+def test_the_fingerprint_follows_bytes_and_names_but_not_the_place(tmp_path: Path) -> None:
+    first = Folder(make(tmp_path / "x", "a/1.png")).fingerprint()
+    assert Folder(make(tmp_path / "y", "a/1.png")).fingerprint() == first
+    assert Folder(make(tmp_path / "z", "b/1.png")).fingerprint() != first
+    (tmp_path / "x" / "a" / "1.png").write_bytes(b"other")
+    assert Folder(str(tmp_path / "x")).fingerprint() != first

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sonde.contracts.data import Field, RowError, Source
+from sonde.core.errors import DataError, RecipeError, UnknownColumn
+from sonde.core.text import to_json
+from sonde.data.inspect import Inspection, as_json, infer_columns, inspect_source, render
+
+
+class Held(Source):
+    """Rows of a table in memory, in chunks of 100."""
+
+    kind = "held"
+    table: pa.Table
+
+    @property
+    def title(self) -> str:
+        return "held"
+
+    def fields(self) -> Sequence[Field]:
+        return [Field(f.name, f.type) for f in self.table.schema]
+
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        assert on_error is not None
+        on_error(RowError(7, "a,b,c", "2 fields", "held.csv, line 7"))
+        yield from self.table.select(fields).to_batches(max_chunksize=100)
+
+    def fingerprint(self) -> str:
+        return ""
+
+
+def looked_at(rows_at_most: int = 200_000, **columns: object) -> Inspection:
+    return inspect_source(Held(table=pa.table(columns)), rows_at_most=rows_at_most)
+
+
+ROWS = 300
+rng = np.random.default_rng(0)
+TEXT = [f"The {i}th of many rather long and quite different remarks" for i in range(ROWS)]
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Inspection:
+    return looked_at(**{
+        "age": pa.array([*map(str, rng.normal(40, 9, ROWS - 1).round(3)), None]),
+        "sex": pa.array(rng.choice(["f", "m"], ROWS)),
+        "remark": pa.array(TEXT),
+        "number": pa.array([str(1000 + 3 * i) for i in rng.permutation(ROWS)]),
+        "code": pa.array([f"AX-{i:05d}" for i in rng.permutation(ROWS)]),
+        "year": pa.array(["2015"] * ROWS),
+        "nothing": pa.nulls(ROWS, pa.string()),
+        "when": pa.array(np.arange(ROWS), pa.timestamp("s")),
+        "#part": pa.array(["train"] * ROWS),
+    })  # fmt: skip
+
+
+def test_each_field_has_a_kind_or_a_reason(mixed: Inspection) -> None:
+    found = {item.field: (item.kind, item.excluded) for item in mixed.findings}
+    identifier = "looks like an identifier: every value differs; name it in the recipe to use it"
+    assert found == {
+        "age": ("number", None),
+        "sex": ("category", None),
+        "remark": (None, f"text, 300 distinct values, {np.mean([*map(len, TEXT)]):.0f} characters "
+                         "on average; no column kind reads text yet"),
+        "number": ("number", identifier),
+        "code": (None, identifier),
+        "year": ("category", "constant: every value is '2015'"),
+        "nothing": (None, "empty: every value is missing"),
+        "when": (None, "timestamp[s]; no column kind reads timestamp[s] yet"),
+    }  # fmt: skip
+    age = mixed.finding("age")
+    assert age.reason.endswith("1 missing")
+    assert (age.facts["rows"], age.facts["missing"]) == (ROWS, 1)
+
+
+def test_columns_are_made_for_fields_that_are_not_left_out(mixed: Inspection) -> None:
+    columns = infer_columns(mixed, {"number": "category"})
+    assert {name: column.kind for name, column in columns.items()} == {
+        "age": "number", "sex": "category", "number": "category"}  # fmt: skip
+    assert columns["age"].name == "age"
+
+
+def test_a_target_may_leave_its_kind_open(mixed: Inspection) -> None:
+    assert infer_columns(mixed, {"number": ""})["number"].kind == "number"
+
+
+@pytest.mark.parametrize(("targets", "error", "message"), [
+    ({"aeg": ""}, UnknownColumn, "held has no column 'aeg'. Did you mean 'age'\\? Columns: age,"),
+    ({"sex": "categorie"}, RecipeError, "sex: unknown column 'categorie'. Did you mean 'category'"),
+    ({"remark": ""}, DataError, "'remark' cannot be a target: text, 300"),
+])  # fmt: skip
+def test_a_wrong_target_is_told(
+    mixed: Inspection, targets: dict[str, str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        infer_columns(mixed, targets)
+
+
+def test_no_column_left_is_told_with_reasons() -> None:
+    inspection = looked_at(x=pa.array(range(100)), y=pa.array(np.arange(100) * 2.5))
+    with pytest.raises(DataError, match=r"no column left .* beside y\. Left out: x \(lo"):
+        infer_columns(inspection, {"y": "number"})
+
+
+def test_few_whole_numbers_that_differ_are_no_identifier() -> None:
+    assert looked_at(x=pa.array(range(40))).finding("x").excluded is None
+
+
+def test_pictures_are_looked_at_in_part() -> None:
+    pictures = pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((5000, 2, 2), np.uint8))
+    inspection = looked_at(picture=pictures, label=pa.array(["a", "b"] * 2500))
+    found = inspection.finding("picture")
+    assert (found.kind, found.facts["rows"], inspection.rows) == ("image", 2000, 5000)
+    assert inspection.duplicates is None
+
+
+def test_arrays_that_are_no_pictures_are_left_out_in_words() -> None:
+    arrays = pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((9, 28, 28), np.float32))
+    excluded = looked_at(x=arrays).finding("x").excluded
+    assert excluded == "float arrays of 28 x 28; no column kind reads float arrays of 28 x 28 yet"
+
+
+def test_a_long_source_is_looked_at_in_part() -> None:
+    inspection = looked_at(rows_at_most=250, x=pa.array(rng.normal(size=1000)))
+    assert (inspection.rows, inspection.complete) == (250, False)
+    assert looked_at(rows_at_most=300, x=pa.array(rng.normal(size=300))).complete
+
+
+def test_the_terminal_text() -> None:
+    inspection = looked_at(**{
+        "price": pa.array(["1.5", "20000.25", "1.5"]),
+        "na\x1b[31mme": pa.array(["\x1b]0;x", "b c", "\x1b]0;x"]),
+    })  # fmt: skip
+    assert render(inspection, "held.csv   3 rows").splitlines() == [
+        "held.csv   3 rows",
+        "  price          number     1.5 to 20,000",
+        "  na\\x1b[31mme   -          left out: text, 2 distinct values, 4 characters on average; "
+        "no column kind reads text yet",
+        "1 duplicate row.",
+        "1 line could not be read as rows. First: held.csv, line 7: got 'a,b,c', "
+        "expected 2 fields.",
+    ]
+
+
+def test_the_same_as_json(mixed: Inspection) -> None:
+    back = json.loads(to_json(as_json(mixed)))
+    assert [item["field"] for item in back["fields"]] == [i.field for i in mixed.findings]
+    assert back["unread_count"] == 1
+    assert back["fields"][1]["distinct"] == 2
+
+
+def test_no_rows_are_told() -> None:
+    with pytest.raises(DataError, match="held has no rows"):
+        looked_at(x=pa.array([], pa.string()))
+
+
+def test_looking_needs_no_torch() -> None:
+    code = (
+        "import sys, sonde.data.inspect\n"
+        "from sonde.core.registry import registry\n"
+        "kinds = {'column': 'number category image', 'split': 'random stratified given kfold',\n"
+        "         'sampler': 'shuffle balance sequential', 'augment': 'shift crop'}\n"
+        "for family, names in kinds.items():\n"
+        "    for name in names.split(): registry(family).load(name)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonde.contracts.task import Curves, Heatmap, Panel, Rowlist, Score, Table
+from sonde.core.errors import StorageError
+from sonde.evaluate.contents import ColumnCard, DataCard, Outcome, Provenance, Report, ShownRow
+from sonde.evaluate.report import page, write_report
+
+HOSTILE = "<script>alert('\"&')</script>"
+VOID = {"meta", "img"}
+
+
+class _Strict(HTMLParser):
+    """Collects tags and text, and fails where elements do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(html: str) -> _Strict:
+    parser = _Strict()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def report(word: str) -> Report:
+    """A report with `word` wherever text from data can stand."""
+    curves = Curves(
+        word,
+        {word: (np.arange(3.0), np.array([1.0, np.nan, 3.0])), "b": (np.empty(0), np.empty(0))},
+        x_title=word,
+        y_title=word,
+        points=frozenset({word}),
+        diagonal=True,
+        note=word,
+    )
+    panels: list[Panel] = [
+        curves,
+        Heatmap(word, np.array([[3, 0], [1, 2]]), [word, "b"], [word, "b"], word, word, word),
+        Table(word, (word, "n"), [(word, "1")], word),
+        Rowlist(word, [7, 8], [word, word], word),
+    ]
+    rows = {7: ShownRow({word: word, "gone": None, "bytes": b"123"}, {word: b"\x89PNG"})}
+    scores = {word: {word: Score(0.8, 0.7, 0.9, 50)}, "linear": {word: Score(float("nan"))}}
+    return Report(
+        word,
+        {word: word},
+        DataCard({word: 10, "test": 0}, word, [ColumnCard(word, word, word, word)],
+                 {word: word}, 1, [word]),
+        [curves],
+        Outcome(scores, word, word, {word: word}, panels, rows),
+        Provenance(word, {word: word}, {word: word}, 1, word),
+    )  # fmt: skip
+
+
+def test_whatever_comes_from_data_is_escaped() -> None:
+    """The page with hostile words has the very elements of the page with harmless ones."""
+    hostile, harmless = parsed(page(report(HOSTILE))), parsed(page(report("word")))
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in harmless.tags]
+    assert [set(attrs) for _, attrs in hostile.tags] == [set(attrs) for _, attrs in harmless.tags]
+    assert hostile.text == harmless.text.replace("word", HOSTILE)
+    assert "script" not in {tag for tag, _ in hostile.tags}
+
+
+def test_control_characters_and_lone_surrogates_can_be_written(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", report("a\x00b\ud800c"))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "\x00" not in text and "a\N{REPLACEMENT CHARACTER}b?c" in text
+
+
+def test_the_page_asks_the_network_for_nothing() -> None:
+    found = parsed(page(report("word")))
+    for _, attrs in found.tags:
+        for name in ("src", "href"):
+            assert (attrs.get(name) or "data:").startswith("data:")
+    assert not re.search(r"url\(|@import|http://|https://", page(report("word")))
+
+
+def test_scores_stand_beside_their_rivals_and_undefined_ones_are_a_dash() -> None:
+    text = parsed(page(report("word"))).text
+    assert "0.8000.700 to 0.900-" in text
+
+
+def test_rows_are_shown_with_fields_and_pictures() -> None:
+    found = parsed(page(report("word")))
+    pictures = [attrs for tag, attrs in found.tags if tag == "img"]
+    assert pictures == [{"src": "data:image/png;base64,iVBORw==", "alt": "word"}]
+    assert "missing" in found.text and "3 bytes" in found.text and "row 7" in found.text
+
+
+def test_several_looks_at_the_test_rows_are_confessed() -> None:
+    made = report("word")
+    assert "once" in parsed(page(made)).text
+    looked = replace(made, provenance=replace(made.provenance, test_openings=3))
+    assert "3 times; each look makes it less of a test" in parsed(page(looked)).text
+
+
+def test_a_run_that_was_not_judged_still_has_a_report() -> None:
+    bare = replace(report("word"), outcome=Outcome({}, "auc"), learning=[])
+    found = parsed(page(bare))
+    assert "Answers" not in found.text and "Learning" not in found.text
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"nowhere/report\.html: cannot be written"):
+        write_report(tmp_path / "nowhere" / "report.html", report("word"))
