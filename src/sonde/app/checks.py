@@ -9,6 +9,7 @@ from typing import Any
 from sonde.core.errors import RecipeError, StorageError
 from sonde.core.registry import registry
 from sonde.core.text import from_yaml, read_text
+from sonde.data.sources._files import located
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
 _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model",
@@ -61,7 +62,7 @@ def there(path: str) -> str:
     Raises:
         StorageError: nothing does.
     """
-    if not Path(path).exists():
+    if not Path(located(path)).exists():
         near = [p.name for p in Path(path).parent.glob(f"{Path(path).stem[:3]}*")][:5]
         hint = f" Near it: {', '.join(near)}." if near else ""
         raise StorageError(f"{path}: no such file or folder.{hint} Looked from {Path.cwd()}")

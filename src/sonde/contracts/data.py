@@ -139,6 +139,10 @@ class Column(Spec):
     def decode(self, arrays: np.ndarray | Ragged) -> list[Raw]:
         """Arrays back to raw values; `UNSEEN` where the place for unseen values is met."""
 
+    def detached(self, raw: pa.Array) -> pa.Array:
+        """Raw values that point at no file any more: what a bundle may keep of them."""
+        return raw
+
     def advice(self, errors: Sequence[RowError]) -> str:
         """What the user may do about rows that cannot be read."""
         return f"Fix them, or leave {self.name!r} out of the recipe's columns."

@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 from sonde.contracts.data import Field, RowError, Source
 from sonde.core.errors import DataError, StorageError, UsageError, listed
 from sonde.data.sources._fields import select
+from sonde.data.sources._files import located
 from sonde.data.sources._load import array_names
 from sonde.data.sources._tables import to_table
 from sonde.data.sources._values import ROWS, joined
@@ -117,7 +118,7 @@ def guess_source(path: str) -> Source:
         StorageError: there is nothing at the path.
         UsageError: it needs a recipe, or another reader; says which.
     """
-    place = Path(path)
+    place = Path(located(path))
     if place.is_dir():
         return Folder(path)
     if not place.exists():

@@ -128,8 +128,9 @@ class Descent(Stateful):
     def restore(self, state: State) -> None:
         """Become what `state` was."""
         whole = self._optimizer.state_dict()
-        whole["state"] = {  # copies: torch takes tensors over as they are
-            int(index): {k: v.clone() if isinstance(v, Tensor) else v for k, v in moments.items()}
+        ordered = [w for group in self._optimizer.param_groups for w in group["params"]]
+        whole["state"] = {
+            int(index): {k: _like(ordered[int(index)], v) for k, v in moments.items()}
             for index, moments in state["optimizer"].items()
         }
         self._optimizer.load_state_dict(whole)
@@ -218,3 +219,16 @@ class Descent(Stateful):
 
     def _elapsed_now(self) -> float:
         return self._elapsed + time.monotonic() - self._since
+
+
+def _like(weight: Tensor, moment: Any) -> Any:
+    """A copy laid out in memory as its weight is: fused optimizers walk both side by side.
+
+    A checkpoint keeps values, not strides; with channels-last weights and a contiguous moment the
+    kernel would pair the wrong elements.
+    """
+    if not isinstance(moment, Tensor):
+        return moment
+    if moment.shape != weight.shape:
+        return moment.clone()
+    return torch.empty_like(weight, dtype=moment.dtype).copy_(moment)

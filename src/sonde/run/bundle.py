@@ -35,7 +35,9 @@ from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 BATCH = 256
 """Rows answered at once, unless a caller says otherwise."""
 
-_DTYPES = {name: np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")}
+_DTYPES = {
+    name: np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")
+}
 
 _TOLERANCE = 1e-5
 """Largest difference of a golden value, relative to max(1, |value|)."""
@@ -163,7 +165,8 @@ class Bundle:
         chosen = self.task.Options.parse(options, where="options")
         if not self.task.given:
             return self.task.answer(self.arrays(_no_rows(), chosen))
-        table, missing = as_rows([] if rows is None else rows, self.task.given)
+        known = self.facts.get("fields", ())
+        table, missing = as_rows([] if rows is None else rows, self.task.given, known=known)
         answers: list[Row] = []
         for start in range(0, table.num_rows, batch_size):
             answers += self.task.answer(self.arrays(table.slice(start, batch_size), chosen))
@@ -280,7 +283,9 @@ def _dressed(bare: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
 def _golden_from(archive: Archive) -> Golden:
     stored = archive.json("golden.json")
     try:
-        arrays = {n: np.array(values, _DTYPES[kind]) for n, (kind, values) in stored["arrays"].items()}
+        arrays = {
+            n: np.array(values, _DTYPES[kind]) for n, (kind, values) in stored["arrays"].items()
+        }
         return Golden(stored["rows"], arrays, stored["answers"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None

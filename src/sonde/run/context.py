@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from torch import nn
 
 from sonde.contracts.data import Assignment, Column, Sampler, Source
-from sonde.contracts.learn import Augment, Batches, Context
+from sonde.contracts.learn import Batches, Context
 from sonde.contracts.model import Blueprint
-from sonde.contracts.task import Task
+from sonde.contracts.recipe import Recipe
 from sonde.core import seed
 from sonde.core.batch import Batch
+from sonde.core.device import resolve_device
 from sonde.core.errors import UsageError
 from sonde.core.port import Ports
 from sonde.data.batches import Gather, StoreBatches
@@ -22,31 +24,37 @@ from sonde.data.samplers.sequential import Sequential
 from sonde.data.store import Store
 
 
+@dataclass(frozen=True)
+class RunData:
+    """A run's rows.
+
+    Attributes:
+        columns: fitted.
+        store: every column encoded for every row.
+        parts: row numbers of each part.
+        source: where rows, or an environment, come from.
+    """
+
+    columns: Mapping[str, Column]
+    store: Store
+    parts: Assignment
+    source: Source
+
+
 class RunContext(Context):
     """A run's data and settings, as paradigms see them."""
 
-    def __init__(
-        self,
-        *,
-        task: Task,
-        model: Blueprint,
-        columns: dict[str, Column],
-        store: Store,
-        parts: Assignment,
-        augments: Sequence[Augment],
-        source: Source | None,
-        run_seed: int,
-        device: torch.device,
-    ) -> None:
-        self.task = task
-        self.model = model
-        self.ports: Ports = {name: column.port for name, column in columns.items()}
-        self.source = source
-        self.seed = run_seed
-        self.device = device
-        self._store = store
-        self._parts = parts
-        self._augments = augments
+    def __init__(self, recipe: Recipe, data: RunData) -> None:
+        """From a resolved recipe."""
+        assert recipe.model is not None, "a resolved recipe has a model"
+        self.task = recipe.task.bind(data.columns)
+        self.model = recipe.model
+        self.ports: Ports = {name: column.port for name, column in data.columns.items()}
+        self.source = data.source
+        self.seed = recipe.seed
+        self.device = resolve_device(recipe.device)
+        self._data = data
+        self._augments = recipe.augment
         self._gathers: dict[tuple[str, ...], Gather] = {}
         self._built = 0
 
@@ -66,15 +74,15 @@ class RunContext(Context):
         columns: tuple[str, ...] | None = None,
     ) -> Batches:
         """Batches of a part; without a sampler in stored order, every row once."""
-        rows: np.ndarray = self._parts.part(part)
+        rows: np.ndarray = self._data.parts.part(part)
         if not len(rows):
             raise UsageError(
                 f"there are no {part} rows to make batches of. "
                 "This way of learning needs data with rows, and a split that leaves some."
             )
-        names = tuple(self._store) if columns is None else columns
+        names = tuple(self._data.store) if columns is None else columns
         if names not in self._gathers:
-            self._gathers[names] = Gather({name: self._store[name] for name in names})
+            self._gathers[names] = Gather({name: self._data.store[name] for name in names})
         order = sampler or Sequential()
         return StoreBatches(self._gathers[names], rows, order, batch_size, self.seed)
 

@@ -17,7 +17,7 @@ from sonde.evaluate.scores import score_all
 from sonde.run.bundle import Bundle
 from sonde.run.directory import claim
 from sonde.run.weights import load_arrays
-from sonde.workflow.fit import Run, as_recipe, carry_out, open_source
+from sonde.workflow.fit import Job, Run, as_recipe, carry_out, open_source
 from sonde.workflow.prepare import SourceRows, resolve
 
 
@@ -54,7 +54,7 @@ def cross_validate(
     The same call again goes on where it was cut.
 
     Args:
-        recipe: with a split of several folds, such as `{kind: kfold, folds: 10}`.
+        recipe: with a split of several folds, such as `{kind: kfold, num_folds: 10}`.
         data: as for `fit`.
         refit: whether a last model is trained on the rows of all folds.
         run_dir: folder of the folds' runs; by default the next free one under `runs/`.
@@ -70,7 +70,7 @@ def cross_validate(
     if number < 2:
         raise UsageError(
             f"split {resolved.split.kind} has one fold; cross-validation needs several. "
-            "Take split: {kind: kfold, folds: 10}."
+            "Take split: {kind: kfold, num_folds: 10}."
         )
     fingerprint = source.fingerprint()
     identity = {"recipe": checked.identity(), "data": fingerprint}
@@ -79,7 +79,8 @@ def cross_validate(
     def run(fold: int | None) -> Run:
         name = "all" if fold is None else f"fold-{fold}"
         directory = claim(home / name, identity | {"fold": name})
-        return carry_out(checked, source, fingerprint, directory, fold=fold, judge=fold is not None)
+        job = Job(checked, source, fingerprint, directory, fold)
+        return carry_out(job, judge=fold is not None)
 
     folds = [run(fold) for fold in range(number)]
     judged = _together([_judged(fold) for fold in folds])

@@ -19,7 +19,7 @@ from sonde.contracts.data import Source
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Score
 from sonde.core.batch import as_arrays, select
-from sonde.core.device import keep_freed_memory, resolve_device
+from sonde.core.device import keep_freed_memory
 from sonde.core.errors import UsageError, listed
 from sonde.core.notice import listening, say
 from sonde.core.text import from_yaml, read_text
@@ -30,8 +30,9 @@ from sonde.run.context import RunContext
 from sonde.run.directory import RunDirectory, choose, claim
 from sonde.run.loop import Callback, Loop
 from sonde.run.progress import Reporter, reporter
-from sonde.workflow.judge import judge_run, read_verdict
+from sonde.workflow.judge import judge_run
 from sonde.workflow.prepare import Prepared, prepare, raw_rows
+from sonde.workflow.verdict import read_verdict
 
 GOLDEN = 24
 """Validation rows a bundle carries as proof."""
@@ -117,7 +118,8 @@ def fit(
         if run_dir is not None
         else choose(Path("runs"), source.title, identity)
     )
-    return carry_out(checked, source, fingerprint, directory, callbacks=callbacks, judge=judge)
+    job = Job(checked, source, fingerprint, directory)
+    return carry_out(job, callbacks=callbacks, judge=judge)
 
 
 def open_source(recipe: Recipe, data: Any) -> Source:
@@ -133,22 +135,30 @@ def open_source(recipe: Recipe, data: Any) -> Source:
     return recipe.source
 
 
-def carry_out(
-    recipe: Recipe,
-    source: Source,
-    fingerprint: str,
-    directory: RunDirectory,
-    *,
-    fold: int | None = 0,
-    callbacks: Sequence[Callback] = (),
-    judge: bool = True,
-) -> Run:
-    """One run in one folder, from wherever it stands to its end."""
+@dataclass(frozen=True)
+class Job:
+    """One run to be carried out in one folder.
+
+    Attributes:
+        fingerprint: of the source's data.
+        fold: of the recipe's split; None trains on the rows of all folds.
+    """
+
+    recipe: Recipe
+    source: Source
+    fingerprint: str
+    directory: RunDirectory
+    fold: int | None = 0
+
+
+def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = True) -> Run:
+    """A run from wherever it stands to its end."""
+    directory = job.directory
     with directory.locked():
         if not directory.finished:
-            directory.note(fold=fold)
+            directory.note(fold=job.fold)
             with _told(directory) as shown:
-                prepared = prepare(recipe, source, directory, fingerprint, fold)
+                prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
                 bundle = _trained(prepared, directory, shown, callbacks)
                 if judge:
                     bundle = judge_run(bundle, prepared, directory)
@@ -175,7 +185,7 @@ def _trained(
     for line in described(prepared):
         shown.tell(line)
     started = time.monotonic()
-    context = _context(prepared)
+    context = RunContext(prepared.recipe, prepared.data)
     paradigm = prepared.recipe.paradigm
     directory.note(exactness=paradigm.exactness)
     loop = Loop(directory, context, prepared.recipe.checkpoint, shown, callbacks)
@@ -183,7 +193,8 @@ def _trained(
     directory.journal.event("trained", seconds=time.monotonic() - started)
     bundle = Bundle.make(prepared.recipe, context.task, prepared.columns, learner.shipped())
     facts = {key: directory.facts.get(key) for key in ("torch", "python", "exactness", "data")}
-    bundle = _settled(bundle, prepared).stated(facts | {"sonde": __version__})
+    facts |= {"sonde": __version__, "fields": [f.name for f in prepared.source.fields()]}
+    bundle = _settled(bundle, prepared).stated(facts)
     return bundle.with_golden(_golden_rows(prepared, context.task.given))
 
 
@@ -204,28 +215,12 @@ def described(prepared: Prepared) -> list[str]:
     return lines
 
 
-def _context(prepared: Prepared) -> RunContext:
-    recipe = prepared.recipe
-    assert recipe.model is not None
-    return RunContext(
-        task=recipe.task.bind(prepared.columns),
-        model=recipe.model,
-        columns=prepared.columns,
-        store=prepared.store,
-        parts=prepared.parts,
-        augments=recipe.augment,
-        source=prepared.source,
-        run_seed=recipe.seed,
-        device=resolve_device(recipe.device),
-    )
-
-
 def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
     """The bundle whose task has decided what validation rows decide."""
     task = bundle.task
     if not task.settles or not len(prepared.parts.valid):
         return bundle
-    gather = Gather(prepared.store)
+    gather = Gather(prepared.data.store)
     batch = gather(prepared.parts.valid)
     with torch.inference_mode():
         outputs = as_arrays(bundle.network(select(batch, task.inputs)))
@@ -239,7 +234,12 @@ def _golden_rows(prepared: Prepared, given: Sequence[str]) -> pa.RecordBatch:
         return pa.RecordBatch.from_pylist([])
     picked = valid[np.unique(np.linspace(0, len(valid) - 1, GOLDEN).astype(int))]
     batches = [chunk.select(list(given)) for chunk in raw_rows(prepared.source, picked, GOLDEN)]
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    for column in prepared.columns.values():
+        for name in set(column.reads) & set(given):
+            at = rows.schema.get_field_index(name)
+            rows = rows.set_column(at, name, column.detached(rows.column(at)))
+    return rows
 
 
 @contextmanager

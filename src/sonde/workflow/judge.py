@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,53 +11,19 @@ import pyarrow as pa
 from sonde.contracts.data import Source
 from sonde.contracts.task import Arrays, Judged, Score, Task
 from sonde.core.port import PRESENT
-from sonde.core.text import from_json, to_json
+from sonde.core.text import to_json
 from sonde.data.store import Store
 from sonde.evaluate.baselines import run_baselines
 from sonde.evaluate.intervals import intervals
 from sonde.evaluate.scores import compare, score_all, sentence
-from sonde.run.bundle import BATCH, Bundle, finite, scores_from
+from sonde.run.bundle import BATCH, Bundle, finite
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace as put
 from sonde.run.journal import read_journal
 from sonde.run.weights import dump_arrays
 from sonde.workflow.prepare import Prepared, raw_rows
 from sonde.workflow.report import report_run
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the test part said.
-
-    Attributes:
-        scores: the model's, by metric.
-        baselines: each rival's scores, by name.
-        notes: what a reader must know of a rival, such as the rows it was fitted on.
-        sentence: in plain words, whether the model is better than the best rival.
-        rows: test rows judged.
-        opened: how often the test part of this run has been opened.
-    """
-
-    scores: Mapping[str, Score]
-    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
-    notes: Mapping[str, str] = field(default_factory=dict)
-    sentence: str = ""
-    rows: int = 0
-    opened: int = 1
-
-    def dump(self) -> dict[str, Any]:
-        """As plain data."""
-        rivals = {name: _plain(scores) for name, scores in self.baselines.items()}
-        return {**vars(self), "scores": _plain(self.scores), "baselines": rivals}
-
-
-def read_verdict(directory: RunDirectory) -> Verdict | None:
-    """What the run's test part said, or None where it was not opened."""
-    if not directory.scores.exists():
-        return None
-    plain = from_json(directory.scores.read_text(encoding="utf-8"))
-    rivals = {name: scores_from(scores) for name, scores in plain["baselines"].items()}
-    return Verdict(**plain | {"scores": scores_from(plain["scores"]), "baselines": rivals})
+from sonde.workflow.verdict import Verdict
 
 
 def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bundle:
@@ -75,16 +40,7 @@ def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bu
     put(directory.scores, to_json(finite(verdict.dump()), indent=1))
     put(directory.path / "judged.safetensors", dump_arrays(_flat(judged)))
     journal.event("judged", **{name: float(score) for name, score in scores.items()})
-    report_run(
-        directory,
-        bundle,
-        prepared,
-        judged,
-        {"sonde": scores, **verdict.baselines},
-        sentence=verdict.sentence,
-        notes=verdict.notes,
-        opened=opened,
-    )
+    report_run(directory, bundle, prepared, judged, verdict)
     return bundle.scored(scores)
 
 
@@ -119,8 +75,8 @@ def _beside_rivals(verdict: Verdict, task: Task, judged: Judged, prepared: Prepa
     """The same rows answered by simple methods that saw the same training rows."""
     found = run_baselines(
         task,
-        _encoded(prepared.store, prepared.parts.train),
-        _encoded(prepared.store, judged.rows),
+        _encoded(prepared.data.store, prepared.parts.train),
+        _encoded(prepared.data.store, judged.rows),
         seed=prepared.recipe.seed,
     )
     rivals = {name: result.predicted for name, result in found.items()}
@@ -148,7 +104,3 @@ def _flat(judged: Judged) -> dict[str, np.ndarray]:
     arrays = {f"predicted/{name}": array for name, array in judged.predicted.items()}
     arrays |= {f"truth/{name}": array for name, array in judged.truth.items()}
     return arrays | {"rows": judged.rows}
-
-
-def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:
-    return {name: vars(score) for name, score in scores.items()}

@@ -32,6 +32,7 @@ from sonde.data.store import Store, build_store, check_fields, fit_columns
 from sonde.nets.models.convnet import Convnet
 from sonde.nets.models.dense import Dense
 from sonde.run.bundle import columns_from
+from sonde.run.context import RunData
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace
 from sonde.run.weights import dump_arrays, load_arrays
@@ -73,9 +74,7 @@ class Prepared:
 
     Attributes:
         recipe: resolved: nothing is left to be guessed.
-        parts: row numbers of each part.
-        columns: fitted on the training rows.
-        store: every column encoded for every row.
+        data: parts, fitted columns, store.
         excluded: field -> why it is not among the columns.
         reasons: column -> why it has its kind, where that was inferred.
         bad_rows: how many rows were set aside as unreadable.
@@ -83,14 +82,26 @@ class Prepared:
     """
 
     recipe: Recipe
-    source: Source
-    parts: Assignment
-    columns: dict[str, Column]
-    store: Store
+    data: RunData
     excluded: dict[str, str]
     reasons: dict[str, str]
     bad_rows: int = 0
     unlabelled: int = 0
+
+    @property
+    def source(self) -> Source:
+        """Where the rows come from."""
+        return self.data.source
+
+    @property
+    def parts(self) -> Assignment:
+        """Row numbers of each part."""
+        return self.data.parts
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """Columns fitted on the training rows."""
+        return self.data.columns
 
 
 def prepare(
@@ -117,10 +128,7 @@ def prepare(
     findings = {f.field: f for f in inspection.findings} if inspection else {}
     return Prepared(
         recipe=resolved,
-        source=source,
-        parts=parts,
-        columns=columns,
-        store=store,
+        data=RunData(columns, store, parts, source),
         excluded={n: f.excluded for n, f in findings.items() if f.excluded and n not in columns},
         reasons={n: f.reason for n, f in findings.items() if n in columns},
         bad_rows=len(bad) + len(rows.errors),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from sonde import __version__
-from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Scores
+from sonde.contracts.task import Curves, Judged, Panel, Rowlist
 from sonde.core.text import to_yaml
 from sonde.data.rows import to_jsonable
 from sonde.evaluate.contents import (
@@ -30,31 +30,24 @@ from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
 from sonde.workflow.prepare import Prepared, raw_rows
+from sonde.workflow.verdict import Verdict
 
 _MOST_POINTS = 2000
 """Points of a learning curve: more than a screen can show."""
 
 
 def report_run(
-    directory: RunDirectory,
-    bundle: Bundle,
-    prepared: Prepared,
-    judged: Judged,
-    scores: Mapping[str, Scores],
-    *,
-    sentence: str,
-    notes: Mapping[str, str],
-    opened: int,
+    directory: RunDirectory, bundle: Bundle, prepared: Prepared, judged: Judged, verdict: Verdict
 ) -> None:
     """Write `report.html` into the run's folder."""
     recipe = prepared.recipe
     assert recipe.model is not None
     panels = bundle.task.panels(judged)
     outcome = Outcome(
-        scores,
+        {"sonde": verdict.scores, **verdict.baselines},
         bundle.task.main_metric,
-        sentence,
-        notes,
+        verdict.sentence,
+        verdict.notes,
         panels,
         _shown_rows(panels, prepared),
     )
@@ -69,7 +62,7 @@ def report_run(
         to_yaml(recipe.dump()),
         _versions(),
         _times(directory),
-        opened,
+        verdict.opened,
         recipe.paradigm.exactness,
     )
     learning = _learning(directory)

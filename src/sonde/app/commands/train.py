@@ -65,7 +65,7 @@ def train(
 
 def summary(run: Run) -> dict[str, Any]:
     """A finished run as plain data."""
-    from sonde.workflow.judge import read_verdict
+    from sonde.workflow.verdict import read_verdict
 
     found = read_verdict(run.directory)
     return {
@@ -78,7 +78,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 def verdict(run: Run) -> str:
     """A finished run for people: scores beside rivals, the plain sentence, where things are."""
-    from sonde.workflow.judge import read_verdict
+    from sonde.workflow.verdict import read_verdict
 
     found = read_verdict(run.directory)
     size = run.directory.model.stat().st_size / 1e6

@@ -94,6 +94,13 @@ class Image(Column):
                 return Encoded(values, errors=[_error(int(row), None, "") for row in missing])
         return self._decoded(_pictures(raw))
 
+    def detached(self, raw: pa.Array) -> pa.Array:
+        """The bytes of the files that paths name; what is no path stays."""
+        if not is_text(raw.type):
+            return raw
+        files = [None if path is None else Path(path).read_bytes() for path in raw.to_pylist()]
+        return pa.array(files, pa.binary())
+
     def decode(self, arrays: np.ndarray | Ragged) -> list[np.ndarray]:
         """(N, C, H, W) back to pictures: (H, W) where grey, else (H, W, 3), uint8."""
         assert isinstance(arrays, np.ndarray), "pictures are not ragged"

@@ -39,11 +39,13 @@ class Number(Column):
     """Text to remove before parsing, such as (" sqft", ",")."""
     mean: Learned[float] = 0.0
     deviation: Learned[float] = 1.0
+    optional: Learned[bool] = True
+    """Whether a training row lacked the number; where none did, networks need no mark for it."""
 
     @property
     def port(self) -> Port:
         """A scalar."""
-        return Port("scalar")
+        return Port("scalar", optional=self.optional)
 
     def fit(self, chunks: Iterable[pa.RecordBatch]) -> Self:
         """Mean and deviation in one pass, merged chunk by chunk.
@@ -52,8 +54,10 @@ class Number(Column):
         """
         count, mean, squares = 0, 0.0, 0.0
         lowest, highest = math.inf, -math.inf
+        optional = False
         for chunk in chunks:
             values = self._parse(chunk)[0]
+            optional |= bool(np.isnan(values).any())
             values = values[~np.isnan(values)]
             if not len(values):
                 continue
@@ -63,8 +67,9 @@ class Number(Column):
             count = total
             lowest, highest = min(lowest, values.min()), max(highest, values.max())
         if not lowest < highest:  # rounding gives a constant column a tiny deviation: it stays zero
-            return self.learn(mean=float(lowest) if count else 0.0, deviation=1.0)
-        return self.learn(mean=mean, deviation=math.sqrt(squares / count) or 1.0)
+            mean, squares = float(lowest) if count else 0.0, 0.0
+        deviation = math.sqrt(squares / count) if count else 0.0
+        return self.learn(mean=mean, deviation=deviation or 1.0, optional=optional)
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Standardise a chunk.

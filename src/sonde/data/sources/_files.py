@@ -31,13 +31,20 @@ def join(folder: str, name: str) -> str:
     return os.path.join(folder, name)  # noqa: PTH118
 
 
+def located(path: str) -> str:
+    """Where a path leads: into the folder that `SONDE_DATA` names, if it lies there, else as is."""
+    home = os.environ.get("SONDE_DATA")
+    inside = join(home, path) if home else path
+    return inside if Path(inside).exists() else path
+
+
 def check_folder(path: str) -> None:
     """Nothing, where `path` is a folder.
 
     Raises:
         StorageError: it is not.
     """
-    if not stat.S_ISDIR(_mode(path)):
+    if not stat.S_ISDIR(_mode(located(path))):
         raise StorageError(f"{path}: got a file, expected a folder")
 
 
@@ -47,11 +54,12 @@ def open_file(path: str) -> BinaryIO:
     Raises:
         StorageError: it is missing, no regular file, or cannot be read.
     """
-    if not stat.S_ISREG(_mode(path)):
-        what = "a folder" if Path(path).is_dir() else "a device, pipe or socket"
+    place = located(path)
+    if not stat.S_ISREG(_mode(place)):
+        what = "a folder" if Path(place).is_dir() else "a device, pipe or socket"
         raise StorageError(f"{path}: got {what}, expected a file")
     with reading(path):
-        file = Path(path).open("rb")  # noqa: SIM115  # the caller closes it
+        file = Path(place).open("rb")  # noqa: SIM115  # the caller closes it
         packed = file.read(2) == _GZIP
         file.seek(0)
     return cast("BinaryIO", _Gunzipped(file)) if packed else file
@@ -88,9 +96,10 @@ def chunks(path: str) -> Iterator[bytes]:
 
 def hash_file(path: str, into: Hash) -> None:
     """Feed a hash with a file's length and bytes as they lie on the disk."""
-    if not stat.S_ISREG(_mode(path)):
+    place = located(path)
+    if not stat.S_ISREG(_mode(place)):
         raise StorageError(f"{path}: got a folder or device, expected a file")
-    with reading(path), Path(path).open("rb") as file:
+    with reading(path), Path(place).open("rb") as file:
         into.update(f"{os.fstat(file.fileno()).st_size}\0".encode())
         while data := file.read(CHUNK):
             into.update(data)

@@ -24,7 +24,7 @@ from sonde.contracts.data import RowError, Source
 from sonde.core.errors import StorageError
 from sonde.core.port import PART
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import check_folder, hash_file, join
+from sonde.data.sources._files import check_folder, hash_file, join, located
 from sonde.data.sources._values import ROWS
 from sonde.data.sources._walk import Pictures, find_pictures
 from sonde.data.sources.table import Table
@@ -100,7 +100,7 @@ class Folder(Source):
 
     @cached_property
     def _pictures(self) -> Pictures:
-        return find_pictures(self.path)
+        return find_pictures(located(self.path))
 
     @cached_property
     def _table(self) -> Table | None:
@@ -142,4 +142,4 @@ class Folder(Source):
         return batch.set_column(batch.schema.get_field_index(self.image), self.image, paths)
 
     def _at(self, path: str) -> str:
-        return join(self.path, path)
+        return join(located(self.path), path)

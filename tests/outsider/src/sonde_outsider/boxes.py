@@ -58,7 +58,12 @@ class Boxes(Column):
 class MeanBox(SupervisedTask):
     """The mean of a picture's boxes."""
 
+    main_metric: ClassVar[str] = "gap"
     target: str = "boxes"
+
+    @classmethod
+    def examples(cls) -> list[MeanBox]:
+        return []  # needs boxes
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -93,9 +98,7 @@ class MeanBox(SupervisedTask):
         return [{"mean": box.tolist()} for box in arrays["value"]]
 
     def metrics(self) -> Mapping[str, Metric]:
-        from sonde.metrics.mae import MeanAbsoluteError
-
-        return {"mae": MeanAbsoluteError()}
+        return {"gap": MeanGap()}
 
     def judge(self, predictor, chunks, seed: int) -> Judged:
         found, truth, rows = [], [], []
@@ -105,6 +108,24 @@ class MeanBox(SupervisedTask):
             truth.append(np.array([np.mean(b, axis=0) if b else np.zeros(4) for b in lists]))
             rows.append(chunk.column("#row").to_numpy())
         return Judged(stack(found), {"value": np.concatenate(truth)}, np.concatenate(rows))
+
+
+class MeanGap(Metric):
+    """Mean distance of the coordinates, in pixels."""
+
+    kind: ClassVar[str] = "mean-gap"
+    higher_is_better: ClassVar[bool] = False
+
+    @classmethod
+    def examples(cls) -> list[MeanGap]:
+        return []  # looks at boxes only
+
+    def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
+        gaps = np.abs(predicted["value"] - truth["value"]).mean(axis=1)
+        return np.stack([gaps, np.ones_like(gaps)], axis=1)
+
+    def combine(self, sums: np.ndarray) -> np.ndarray:
+        return sums[..., 0] / sums[..., 1]
 
 
 def _ragged(column: Column, chunk: pa.RecordBatch) -> Ragged:

@@ -17,6 +17,7 @@ from sonde import Paradigm, Phase, Port, Spec, Task
 from sonde.contracts.learn import Context
 from sonde.contracts.task import Arrays, Judged
 from sonde.core import seed
+from sonde.core.errors import UsageError
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -29,7 +30,14 @@ class PictureGenerator(Blueprint):
     kind: ClassVar[str] = "picture-generator"
     hidden: int = Field(64, ge=1, le=4096)
 
+    @classmethod
+    def examples(cls) -> list[PictureGenerator]:
+        return []  # makes pictures of noise only
+
     def build(self, inputs: Mapping[str, Port], outputs: Mapping[str, Port]) -> nn.Module:
+        kinds = [port.kind for port in (*inputs.values(), *outputs.values())]
+        if kinds != ["vector", "grid"]:
+            raise UsageError(f"picture-generator makes one grid of one vector, got ports {kinds}")
         ((noise, source),) = inputs.items()
         ((picture, target),) = outputs.items()
         return _Generator(noise, picture, source.shape[0], self.hidden, target.shape)
@@ -61,6 +69,10 @@ class Generate(Task):
         seed: int = 0
 
     picture: str = "image"
+
+    @classmethod
+    def examples(cls) -> list[Generate]:
+        return []  # needs pictures
 
     @property
     def inputs(self) -> Mapping[str, Port]:
@@ -103,6 +115,10 @@ class MeanPicture(Metric):
 
     kind: ClassVar[str] = "mean-picture"
     higher_is_better: ClassVar[bool] = False
+
+    @classmethod
+    def examples(cls) -> list[MeanPicture]:
+        return []  # looks at pictures only
 
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         gap = (predicted["picture"] - truth["picture"]).reshape(len(truth["picture"]), -1)

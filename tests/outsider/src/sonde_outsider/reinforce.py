@@ -95,6 +95,10 @@ class MeanReturn(Metric):
 
     kind: ClassVar[str] = "mean-return"
 
+    @classmethod
+    def examples(cls) -> list[MeanReturn]:
+        return []  # looks at episodes only
+
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         returns = predicted["return"].astype(float)
         return np.stack([returns, np.ones_like(returns)], axis=1)

@@ -1,0 +1,131 @@
+"""The ledger: one line of JSON for each finished training, only ever added to.
+
+A training is known by its row, its seed, a hash of the recipe and a hash of Sonde's source code,
+so an entry is never mistaken for one of another recipe or of other code, and a training that is
+already there need not be done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench._rows import Row
+from sonde.contracts.recipe import Recipe
+from sonde.core.text import from_yaml, read_text
+
+
+class Key(NamedTuple):
+    """What an entry's numbers depend on, beside the seed."""
+
+    row: str
+    recipe: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished training.
+
+    Attributes:
+        score, low, high: the test score and its 95 % bootstrap interval, as the task gives them.
+        rows: test rows judged.
+        closed_form: the score of the closed form on the same rows, where the row asks for it.
+        training_seconds: steps and validation, over all attempts.
+        seconds: the whole process, with reading, rivals, report.
+        peak_bytes: largest resident memory of the process.
+        resumed: whether it went on with an earlier attempt, so that `seconds` is not the whole.
+        machine: cores, threads, processor features, versions.
+    """
+
+    row: str
+    recipe: str
+    code: str
+    seed: int
+    score: float
+    low: float | None
+    high: float | None
+    rows: int
+    closed_form: float | None
+    training_seconds: float
+    seconds: float
+    peak_bytes: int
+    resumed: bool
+    finished: str
+    machine: dict[str, Any]
+
+    @property
+    def key(self) -> Key:
+        """What its numbers depend on, beside the seed."""
+        return Key(self.row, self.recipe, self.code)
+
+
+class Ledger:
+    """Entries in the order in which they were finished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every whole line; half a line at the end, left by a kill, is no entry."""
+        if not self.path.exists():
+            return
+        lines = self.path.read_text(encoding="utf-8").split("\n")
+        for line in lines[:-1]:
+            if line:
+                yield Entry(**json.loads(line))
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry that is on the disk when this returns.
+
+        Raises:
+            ValueError: there is one with this key and seed.
+        """
+        if self.has(entry.key, entry.seed):
+            raise ValueError(f"{entry.key} has an entry for seed {entry.seed}")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_half_line()
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(entry), allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def has(self, key: Key, seed: int) -> bool:
+        """Whether this training is done."""
+        return any(entry.key == key and entry.seed == seed for entry in self)
+
+    def newest(self, row: str) -> list[Entry]:
+        """The entries, by seed, that have the key of the row's last one."""
+        of_row = [entry for entry in self if entry.row == row]
+        same = [entry for entry in of_row if entry.key == of_row[-1].key]
+        return sorted(same, key=lambda entry: entry.seed)
+
+    def _drop_half_line(self) -> None:
+        if not self.path.exists():
+            return
+        written = self.path.read_bytes()
+        whole = written.rfind(b"\n") + 1
+        if whole < len(written):
+            os.truncate(self.path, whole)
+
+
+def present_key(row: Row, code: str) -> Key:
+    """The key an entry made now would have; the seed of the recipe is no part of it."""
+    plain = from_yaml(read_text(row.recipe), where=str(row.recipe))
+    recipe = Recipe.parse(plain | {"seed": 0}, where=str(row.recipe))
+    return Key(row.name, recipe.identity()[:16], code)
+
+
+def code_hash(package: Path) -> str:
+    """A hash of every Python file of a package, names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        name = path.relative_to(package).as_posix()
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""`docs/results.md`, made from the ledger: every row, run or not, met or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from bench._ledger import Entry, Key, Ledger
+from bench._machine import in_words
+from bench._rows import ROOT, ROWS, SEEDS, Row
+
+_HEAD = """\
+# Results
+
+Made by `make results` from `docs/results.jsonl`, to which every finished training is added and
+from which nothing is taken away. Do not edit it.
+
+A number is the mean over seeds; the smallest and largest stand beside it, and the 95 % bootstrap
+interval of seed 0 over its test rows. The split's own seed stays 0 and a recipe's seed varies.
+Settings were chosen on validation rows; the test part was opened once for each training. *Training*
+is the time of steps and validation, *whole* that of the process: with reading, simple rivals and
+report. Peak memory is that of the process.
+"""
+
+_COLUMNS = (
+    "what",
+    "published",
+    "must",
+    "mean",
+    "smallest to largest",
+    "interval, seed 0",
+    "",
+    "training",
+    "whole",
+    "peak memory",
+)
+
+
+def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row] = ROWS) -> str:
+    """The page as Markdown.
+
+    Args:
+        ledger: of which the newest key of each row is shown.
+        present: row name -> the key an entry made now would have.
+        rows: to show, in this order.
+    """
+    newest = {row.name: ledger.newest(row.name) for row in rows}
+    table = [_COLUMNS, ("---",) * len(_COLUMNS)]
+    table += [_line(row, newest[row.name]) for row in rows]
+    lines = [_HEAD, *(f"| {' | '.join(cells)} |" for cells in table), ""]
+    for row in rows:
+        lines += _remarks(row, newest[row.name], present[row.name])
+    lines += ["", "## Measured on", ""]
+    machines = [in_words(entry.machine) for entries in newest.values() for entry in entries]
+    lines += [f"- {text}" for text in dict.fromkeys(machines)] or ["Nothing has been run."]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row, entries: Sequence[Entry]) -> tuple[str, ...]:
+    link = f"[{row.what}](../{row.recipe.relative_to(ROOT).as_posix()})"
+    head = (link, row.published, row.must_in_words)
+    if not entries:
+        return (*head, "not run", *("",) * (len(_COLUMNS) - len(head) - 1))
+    values = [row.unit.of(entry.score) for entry in entries]
+    seconds = [entry.seconds for entry in entries if not entry.resumed]
+    return (
+        *head,
+        f"**{row.unit.show(fmean(values))}**",
+        f"{row.unit.show(min(values))} to {row.unit.show(max(values))}",
+        _interval(row, entries),
+        verdict(row, entries),
+        f"{fmean(entry.training_seconds for entry in entries):,.0f} s",
+        f"{fmean(seconds):,.0f} s" if seconds else "resumed",
+        f"{max(entry.peak_bytes for entry in entries) / 2**20:,.0f} MiB",
+    )
+
+
+def verdict(row: Row, entries: Sequence[Entry]) -> str:
+    """Met or MISSED, and over how many seeds where that is not all of them."""
+    mean = fmean(row.unit.of(entry.score) for entry in entries)
+    word = "met" if row.met(mean, entries[0].closed_form) else "**MISSED**"
+    done = len({entry.seed for entry in entries} & set(SEEDS))
+    return word if done == len(SEEDS) else f"{word} ({done} of {len(SEEDS)} seeds)"
+
+
+def _interval(row: Row, entries: Sequence[Entry]) -> str:
+    first = next((entry for entry in entries if entry.seed == 0), None)
+    if first is None or first.low is None or first.high is None:
+        return ""
+    low, high = sorted(row.unit.of(edge) for edge in (first.low, first.high))
+    return f"{row.unit.show(low)} to {row.unit.show(high)} ({first.rows:,} rows)"
+
+
+def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
+    """What a reader must know of these entries, a line each."""
+    if not entries:
+        return []
+    first, lines = entries[0], []
+    if first.closed_form is not None:
+        ratio = fmean(entry.score for entry in entries) / first.closed_form
+        form = row.unit.show(row.unit.of(first.closed_form))
+        lines.append(f"scikit-learn's closed form gives {form}; the mean is {ratio:.4f} of it")
+    if first.key.recipe != present.recipe:
+        lines.append("the recipe has been changed since")
+    elif first.key.code != present.code:
+        lines.append(f"run with older code ({first.key.code}; now {present.code})")
+    return [f"- {row.name}: {'; '.join(lines)}."] if lines else []

@@ -1,0 +1,51 @@
+"""The verdict: what the test part said, as a run writes it down and reads it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sonde.contracts.task import Score
+from sonde.core.text import from_json
+from sonde.run.bundle import scores_from
+from sonde.run.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the test part said.
+
+    Attributes:
+        scores: the model's, by metric.
+        baselines: each rival's scores, by name.
+        notes: what a reader must know of a rival, such as the rows it was fitted on.
+        sentence: in plain words, whether the model is better than the best rival.
+        rows: test rows judged.
+        opened: how often the test part of this run has been opened.
+    """
+
+    scores: Mapping[str, Score]
+    baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    sentence: str = ""
+    rows: int = 0
+    opened: int = 1
+
+    def dump(self) -> dict[str, Any]:
+        """As plain data."""
+        rivals = {name: _plain(scores) for name, scores in self.baselines.items()}
+        return {**vars(self), "scores": _plain(self.scores), "baselines": rivals}
+
+
+def read_verdict(directory: RunDirectory) -> Verdict | None:
+    """What the run's test part said, or None where it was not opened."""
+    if not directory.scores.exists():
+        return None
+    plain = from_json(directory.scores.read_text(encoding="utf-8"))
+    rivals = {name: scores_from(scores) for name, scores in plain["baselines"].items()}
+    return Verdict(**plain | {"scores": scores_from(plain["scores"]), "baselines": rivals})
+
+
+def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:
+    return {name: vars(score) for name, score in scores.items()}

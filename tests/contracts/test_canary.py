@@ -1,0 +1,305 @@
+"""What stands in validation and test rows alone is never learned: a canary that must not sing.
+
+The split is made on clean rows; then canaries are planted by part, and what was learned is compared
+byte by byte. The same canaries in training rows do change it, so the comparison can fail.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import sonde
+from PIL import Image as Pillow
+
+from sonde.contracts.data import Assignment, Column, Source, Split
+from sonde.contracts.recipe import Recipe
+from sonde.core.port import PART
+from sonde.core.registry import registry
+from sonde.core.text import from_json
+from sonde.data.memory import as_source
+from sonde.data.sources.arrays import Arrays
+from sonde.data.sources.folder import Folder
+from sonde.data.sources.table import Table
+from sonde.run.directory import RunDirectory, claim
+from sonde.workflow.prepare import SourceRows, prepare
+
+ROWS = 60
+LEARNED = ("columns.json", "columns.safetensors")
+
+SPLITS: dict[str, dict[str, Any]] = {
+    "random": {"kind": "random"},
+    "stratified": {"kind": "stratified", "by": "group"},
+    "given": {"kind": "given", "by": "part"},
+    "kfold": {"kind": "kfold", "num_folds": 3, "valid": 0.2},
+}
+
+
+def picture(height: int, width: int, seed: int) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    file = io.BytesIO()
+    Pillow.fromarray(noise).save(file, "PNG")
+    return file.getvalue()
+
+
+def loud_picture() -> bytes:
+    """Large and in colour, where all others are small and grey."""
+    file = io.BytesIO()
+    Pillow.new("RGB", (200, 90), (255, 0, 0)).save(file, "PNG")
+    return file.getvalue()
+
+
+def clean(column: Column) -> pa.Array:
+    """(ROWS,) values of a column."""
+    if column.kind == "image":
+        return pa.array([picture(8, 8, row) for row in range(ROWS)])
+    return type(column).sample(ROWS, 1)
+
+
+def canaries(column: Column) -> pa.Array:
+    """(ROWS,) values that no clean row has; of a plug-in, another sample."""
+    loud = {"number": "1e30", "category": "CANARY", "image": loud_picture()}
+    if column.kind in loud:
+        return pa.array([loud[column.kind]] * ROWS)
+    return type(column).sample(ROWS, 2)
+
+
+def planted(values: pa.Array, other: pa.Array, rows: np.ndarray) -> pa.Array:
+    """The values, with others at these rows."""
+    order = np.arange(ROWS)
+    order[rows] += ROWS
+    return pa.concat_arrays([values, other]).take(pa.array(order))
+
+
+def rows_of(values: pa.Array, label: pa.Array) -> dict[str, pa.Array]:
+    """What every source holds: the column under test, the target, and what splits go by."""
+    parts = ["train", "train", "train", "valid", "test"]
+    return {
+        "value": values,
+        "label": label,
+        "group": pa.array([f"g{row % 3}" for row in range(ROWS)]),
+        "part": pa.array([parts[row % 5] for row in range(ROWS)]),
+    }
+
+
+def in_memory(data: Mapping[str, pa.Array], folder: Path) -> Source:
+    return as_source(pa.table(dict(data)))
+
+
+def as_csv(data: Mapping[str, pa.Array], folder: Path) -> Source:
+    pyarrow.csv.write_csv(pa.table(dict(data)), folder / "rows.csv")
+    return Table(str(folder / "rows.csv"))
+
+
+def as_npz(data: Mapping[str, pa.Array], folder: Path) -> Source:
+    arrays = {name: array.to_numpy(zero_copy_only=False) for name, array in data.items()}
+    for name, array in arrays.items():
+        if array.dtype == object:  # texts; NumPy has no missing ones
+            arrays[name] = np.array(["" if value is None else value for value in array])
+    np.savez(folder / "rows.npz", **arrays)
+    return Arrays(train={name: f"rows.npz:{name}" for name in data}, root=str(folder))
+
+
+def as_named_pictures(data: Mapping[str, pa.Array], folder: Path) -> Source:
+    """A table that names picture files."""
+    for row, content in enumerate(data["value"].to_pylist()):
+        (folder / f"{row}.png").write_bytes(content)
+    names = pa.array([f"{row}.png" for row in range(ROWS)])
+    pyarrow.csv.write_csv(pa.table(dict(data) | {"value": names}), folder / "names.csv")
+    return Folder(str(folder), table="names.csv", image="value")
+
+
+Maker = Callable[[Mapping[str, pa.Array], Path], Source]
+COLUMNS = [c for c in registry("column").examples() if isinstance(c, Column)]
+
+
+def makers(column: Column) -> list[Maker]:
+    """The sources that can hold a column's values."""
+    if column.kind == "image":
+        return [in_memory, as_named_pictures]
+    flat = not pa.types.is_nested(clean(column).type)
+    return [in_memory, as_csv, as_npz] if flat else [in_memory]
+
+
+CASES = [
+    pytest.param(column, make, split, id=f"{column.kind}-{make.__name__}-{split}")
+    for column in COLUMNS
+    for make in makers(column)
+    for split in SPLITS
+]
+
+
+def recipe(column: Column, split: Mapping[str, Any]) -> Recipe:
+    return Recipe.parse(
+        {
+            "columns": {"value": column.dump(), "label": "category"},
+            "task": {"kind": "classification", "target": "label"},
+            "split": split,
+        }
+    )
+
+
+def learned(asked: Recipe, source: Source, home: Path, fold: int) -> tuple[bytes, ...]:
+    """All that a run writes down of its columns, and what it goes on with."""
+    directory = claim(home, {})
+    prepared = prepare(asked, source, directory, source.fingerprint(), fold)
+    now = str({name: c.dump(learned=True) for name, c in prepared.columns.items()})
+    return (*((home / name).read_bytes() for name in LEARNED), now.encode())
+
+
+def folds_of(asked: Recipe, source: Source) -> list[Assignment]:
+    assert isinstance(asked.split, Split)
+    return list(asked.split.folds(SourceRows(source)))
+
+
+@pytest.mark.parametrize(("column", "make", "split"), CASES)
+def test_a_canary_outside_training_rows_is_not_learned(
+    column: Column, make: Maker, split: str, tmp_path: Path
+) -> None:
+    asked = recipe(column, SPLITS[split])
+    values, other = clean(column), canaries(column)
+    labels = pa.array([f"c{row % 4}" for row in range(ROWS)])
+    strange = pa.array(["CANARY"] * ROWS)
+
+    def made(name: str, rows: np.ndarray) -> Source:
+        (tmp_path / name).mkdir()
+        data = rows_of(planted(values, other, rows), planted(labels, strange, rows))
+        return make(data, tmp_path / name)
+
+    untouched = made("clean", np.empty(0, np.int64))
+    for fold, parts in enumerate(folds_of(asked, untouched)):
+        home = tmp_path / f"run-{fold}"
+        home.mkdir()
+        held_out = np.concatenate([parts.valid, parts.test])
+        expected = learned(asked, untouched, home / "clean", fold)
+        found = learned(asked, made(f"held-out-{fold}", held_out), home / "held-out", fold)
+        assert found == expected
+        assert b"CANARY" not in b"".join(found)
+        spoiled = learned(asked, made(f"train-{fold}", parts.train), home / "train", fold)
+        assert b"CANARY" in b"".join(spoiled)
+
+
+def test_the_canaries_are_loud_enough() -> None:
+    """Each kind that learns anything learns something else from them."""
+    heard = set()
+    for column in COLUMNS:
+        named = column.named("value")
+        both = [pa.record_batch({"value": rows}) for rows in (clean(column), canaries(column))]
+        first, second = (str(named.fit([rows]).dump(learned=True)) for rows in both)
+        heard |= {column.kind} if first != second else set()
+        assert first == second or column.learns
+    assert {"number", "category", "image"} <= heard
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("split", ["random", "stratified", "given", "kfold"])
+def test_a_folder_of_classes_learns_sizes_from_training_rows(
+    split: str, part: str, tmp_path: Path
+) -> None:
+    """Planting is overwriting files: the rows, and so the split, stay as they are."""
+    home = tmp_path / "pictures"
+    places = [
+        home / ("" if split != "given" else "test" if row % 4 == 0 else "train") / f"c{row % 2}"
+        for row in range(ROWS)
+    ]
+    for row, place in enumerate(places):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{row:03}.png").write_bytes(picture(8, 8, row))
+    how = {"given": "given", "stratified": {"kind": "stratified", "by": "label"}}
+    asked = Recipe.parse(
+        {
+            "columns": {"image": "image", "label": "category"},
+            "task": {"kind": "classification", "target": "label"},
+            "split": how.get(split, SPLITS[split]),
+        }
+    )
+    parts = folds_of(asked, Folder(str(home)))[0]
+    expected = learned(asked, Folder(str(home)), tmp_path / "clean", 0)
+    names = [r for c in Folder(str(home)).scan(["image"]) for r in c["image"].to_pylist()]
+    rows = parts.train if part == "train" else np.concatenate([parts.valid, parts.test])
+    for row in rows:
+        Path(names[row]).write_bytes(loud_picture())
+    found = learned(asked, Folder(str(home)), tmp_path / "planted", 0)
+    assert (found == expected) == (part == "test")
+
+
+def test_a_class_that_only_test_folders_have_is_not_learned(tmp_path: Path) -> None:
+    for part, labels in {"train": "ab", "test": ["a", "b", "CANARY"]}.items():
+        for label in labels:
+            place = tmp_path / "pictures" / part / label
+            place.mkdir(parents=True)
+            for row in range(8):
+                (place / f"{row}.png").write_bytes(picture(8, 8, row))
+    source = Folder(str(tmp_path / "pictures"))
+    asked = Recipe.parse({"task": {"kind": "classification", "target": "label"}})
+    assert b"CANARY" not in b"".join(learned(asked, source, tmp_path / "run", 0))
+
+
+@pytest.mark.parametrize("form", ["npz", "idx"])
+def test_arrays_in_parts_learn_from_the_training_arrays(form: str, tmp_path: Path) -> None:
+    """A part that files give: test arrays hold a value and a class of their own."""
+    rng = np.random.default_rng(0)
+    train = {"x": rng.integers(0, 9, 40), "label": rng.integers(0, 3, 40)}
+    test = {"x": np.full(20, 250), "label": np.full(20, 77)}
+
+    def stored(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+        small = {field: array.astype(np.uint8) for field, array in arrays.items()}
+        if form == "npz":
+            np.savez(tmp_path / f"{name}.npz", **small)
+            return {field: f"{name}.npz:{field}" for field in small}
+        for field, array in small.items():
+            head = bytes([0, 0, 8, 1]) + len(array).to_bytes(4, "big")
+            (tmp_path / f"{name}-{field}-idx1-ubyte").write_bytes(head + array.tobytes())
+        return {field: f"{name}-{field}-idx1-ubyte" for field in small}
+
+    asked = Recipe.parse(
+        {
+            "columns": {"x": "number", "label": "category"},
+            "task": {"kind": "classification", "target": "label"},
+        }
+    )
+    quiet, loud = (
+        Arrays(train=stored("train", train), test=stored("test", other), root=str(tmp_path))
+        for other in ({name: array[:20] for name, array in train.items()}, test)
+    )
+    assert PART in [field.name for field in loud.fields()]
+    expected = learned(asked, quiet, tmp_path / "quiet", 0)
+    assert learned(asked, loud, tmp_path / "loud", 0) == expected
+    assert b'"77"' not in expected[0]
+
+
+def test_every_fold_of_a_cross_validation_learns_from_its_own_rows(tmp_path: Path) -> None:
+    """Each row has a word of its own: a fold knows exactly the words of its training rows."""
+    rng = np.random.default_rng(0)
+    value = rng.normal(size=ROWS)
+    words = [f"word-{row}" for row in range(ROWS)]
+    data = {"value": value, "word": words, "label": np.where(value > 0, "yes", "no")}
+    runs = sonde.cross_validate(
+        {
+            "columns": {"value": "number", "word": "category", "label": "category"},
+            "split": {"kind": "kfold", "num_folds": 3, "valid": 0.2, "stratify": "label"},
+            "task": {"kind": "classification", "target": "label"},
+            "model": "linear",
+            "paradigm": {"kind": "supervised", "budget": {"epochs": 1}},
+        },
+        pa.table(data),
+        run_dir=tmp_path / "folds",
+    )
+    homes = [run.path for run in runs.folds] + [tmp_path / "folds" / "all"]
+    for home in homes:
+        directory = RunDirectory(home)
+        table = pq.read_table(directory.split)
+        train = np.flatnonzero(np.array(table["part"].to_pylist()) == "train")
+        columns = from_json(directory.columns.read_text())
+        assert set(columns["word"]["values"]) == {words[row] for row in train}
+        assert columns["value"]["mean"] == pytest.approx(value[train].mean(), rel=1e-12)
+        assert columns["value"]["deviation"] == pytest.approx(value[train].std(), rel=1e-12)
+    tested = [pq.read_table(RunDirectory(run.path).split)["part"].to_pylist() for run in runs.folds]
+    assert all(sum(fold[row] == "test" for fold in tested) == 1 for row in range(ROWS))

@@ -1,0 +1,233 @@
+"""The tests' side: starting processes, reading what they printed, comparing what they left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from _kill import Plan
+from _recipes import RUNS
+
+from sonde.run.archive import read_archive
+from sonde.run.bundle import Bundle
+from sonde.run.checkpoint import Checkpoints
+from sonde.run.directory import RunDirectory
+from sonde.run.journal import last_of_each_step, read_journal
+
+KILLED = -signal.SIGKILL
+_DRIVER = Path(__file__).with_name("_driver.py")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended.
+
+    Attributes:
+        code: its exit code, negative for the signal that ended it.
+        steps: step -> what it left behind.
+        calls: step -> calls until then, 0 -> 0, and the last key, after the last step, all calls.
+        operations: operations on files, where it came to its end.
+    """
+
+    code: int
+    steps: dict[int, dict[str, Any]]
+    calls: dict[int, int]
+    operations: list[str]
+    error: str
+
+
+class Child:
+    """A process that runs."""
+
+    def __init__(self, nursery: Nursery, pid: int, streams: tuple[int, int], error: BinaryIO):
+        self.pid = pid
+        self._nursery = nursery
+        self._input = os.fdopen(streams[0], "w", buffering=1)
+        self._output = os.fdopen(streams[1])
+        self._error = error
+        self._lines: list[str] = []
+
+    def until_it_holds(self) -> None:
+        """Wait until it stands at the place it was to hold at."""
+        for line in self._output:
+            if line == "holding\n":
+                return
+            self._lines.append(line)
+        ended = self.wait()
+        raise AssertionError(f"ended instead, with {ended.code}: {ended.error}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def tell(self, word: str) -> None:
+        """Let a holding one go on."""
+        self._input.write(word + "\n")
+
+    def wait(self) -> Ended:
+        """What it was, once it has ended."""
+        with self._input, self._output, self._error:
+            self._lines += self._output
+            code = self._nursery.wait(self.pid)
+            self._error.seek(0)
+            error = self._error.read().decode()
+        said = [json.loads(line) for line in self._lines if line.startswith("{")]
+        steps = {line.pop("step"): line for line in said if "step" in line}
+        calls = {0: 0} | {step: line.pop("calls") for step, line in steps.items()}
+        last = next((line for line in said if "operations" in line), {})
+        if last:
+            calls[max(calls) + 1] = last["calls"]
+        return Ended(code, steps, calls, last.get("operations", []), error)
+
+
+class Nursery:
+    """The process that runs are started from."""
+
+    def __init__(self) -> None:
+        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = theirs.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, _DRIVER, str(number)],
+            pass_fds=[number],
+            env=os.environ | _ONE_THREAD,
+        )
+        theirs.close()
+
+    def start(self, recipe: str, folder: Path, plan: Plan) -> Child:
+        """`sonde.fit` of a recipe in a run's folder."""
+        order = {"recipe": recipe, "folder": str(folder)}
+        return self._start(order | {"cache": str(folder.parent / "cache"), "plan": asdict(plan)})
+
+    def command(self, arguments: Sequence[str], cache: Path, plan: Plan) -> Child:
+        """The command line; `cache` is its `SONDE_CACHE`."""
+        order = {"command": list(arguments), "cache": str(cache), "plan": asdict(plan)}
+        return self._start(order)
+
+    def run(self, recipe: str, folder: Path, plan: Plan | None = None) -> Ended:
+        """`start`, until it has ended."""
+        return self.start(recipe, folder, plan or Plan()).wait()
+
+    def wait(self, pid: int) -> int:
+        """The exit code of a child."""
+        self._link.send(json.dumps({"wait": pid}).encode())
+        return int(self._link.recv(1 << 10))
+
+    def close(self) -> None:
+        """No more children."""
+        self._link.close()
+        self._process.wait()
+
+    def _start(self, order: dict[str, Any]) -> Child:
+        their_input, our_input = os.pipe()
+        our_output, their_output = os.pipe()
+        error = tempfile.TemporaryFile()
+        theirs = [their_input, their_output, error.fileno()]
+        socket.send_fds(self._link, [json.dumps(order).encode()], theirs)
+        os.close(their_input)
+        os.close(their_output)
+        return Child(self, int(self._link.recv(1 << 10)), (our_input, our_output), error)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that two runs must have in common to be the same.
+
+    Attributes:
+        weights: SHA-256 of the weights in the model file.
+        scores: what the run wrote down of the test part, but for how often it was opened.
+        answers: SHA-256 of what the model answers to every row.
+        journal: every step with its loss, every evaluation with its scores, once each.
+    """
+
+    weights: str
+    scores: dict[str, Any]
+    answers: str
+    journal: list[dict[str, Any]] = field(repr=False)
+
+
+def outcome(folder: Path, rows: Any) -> Outcome:
+    """What a finished run ended with."""
+    run = RunDirectory(folder)
+    assert run.finished
+    weights = read_archive(run.model).members["weights.safetensors"]
+    scores = json.loads(run.scores.read_text(encoding="utf-8"))
+    del scores["opened"]
+    answers = json.dumps(Bundle.load(run.model).predict(rows))
+    lines = [line for event in ("step", "epoch") for line in last_of_each_step(run.journal_path, event)]
+    journal = [{k: v for k, v in line.items() if k != "time"} for line in lines]
+    return Outcome(_sha(weights), scores, _sha(answers.encode()), journal)
+
+
+def _sha(data: bytes | memoryview) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Straight:
+    """A run that nothing disturbed, and what others are compared with."""
+
+    recipe: str
+    folder: Path
+    process: Ended
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, nursery: Nursery, recipe: str, home: Path) -> Straight:
+        """Run it."""
+        process = nursery.run(recipe, home / "run", Plan(counted=True))
+        assert process.code == 0, process.error
+        return cls(recipe, home / "run", process, outcome(home / "run", RUNS[recipe][1]()))
+
+    @property
+    def steps(self) -> int:
+        """How many it took."""
+        return max(self.process.steps)
+
+    @property
+    def best(self) -> int:
+        """The step whose weights early stopping kept."""
+        return events(self.folder, "kept")[-1]["step"]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps until the first evaluation."""
+        return min(line["step"] for line in last_of_each_step(self.folder / "journal.jsonl", "epoch"))
+
+    def check_steps(self, process: Ended) -> None:
+        """Every step that a process took left behind what it left here."""
+        for step, seen in process.steps.items():
+            assert seen == self.process.steps[step], f"step {step} differs"
+
+    def check(self, folder: Path) -> None:
+        """Another run ended with the same, and left nothing half written."""
+        found = outcome(folder, RUNS[self.recipe][1]())
+        assert found == self.outcome
+        assert not list(folder.rglob(".tmp-*"))
+
+
+def events(folder: Path, event: str) -> list[dict[str, Any]]:
+    """The journal's lines of one kind."""
+    return [line for line in read_journal(folder / "journal.jsonl") if line["event"] == event]
+
+
+def check_checkpoints(folder: Path) -> None:
+    """Something that can be taken up is there, and it can be read."""
+    found, _ = Checkpoints(folder / "checkpoints").valid()
+    assert found and found[0].load()["weights"]
+
+
+def copied(folder: Path, home: Path) -> Path:
+    """A copy of a run's folder, to be harmed."""
+    return shutil.copytree(folder, home / "run")
