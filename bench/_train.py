@@ -1,42 +1,57 @@
 """One training in a process of its own, so that its peak of memory is its own.
 
-Called by `bench.results`: the result is one JSON object in the file that is named.
+Called by `bench.results` with a job as JSON; what it came to is one JSON object in the job's file.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import resource
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench._machine import machine
-from bench._rows import ROWS, Row
 from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Score
 from sonde.run.journal import read_journal
 from sonde.workflow.cross_validate import cross_validate
 from sonde.workflow.fit import as_recipe, fit
 
 
-def measure(row: Row, seed: int, run_dir: Path) -> dict[str, Any]:
-    """Train, judge, and say what it came to, as the fields of a ledger entry.
+@dataclass(frozen=True)
+class Job:
+    """What to train, and where.
 
-    Args:
-        row: what to train.
+    Attributes:
+        recipe: its file.
+        how: the recipe's own split, or every fold of it.
+        score: the name of the score that is wanted.
+        closed_form: whether the closed form is computed beside it.
         seed: of everything but the split, which keeps its own.
         run_dir: gone on with where an earlier attempt lies there.
+        result: the file for what it came to.
     """
+
+    recipe: str
+    how: Literal["fit", "cross_validate"]
+    score: str
+    closed_form: bool
+    seed: int
+    run_dir: str
+    result: str
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Train, judge, and say what it came to, as fields of a ledger entry."""
+    run_dir = Path(job.run_dir)
     started, resumed = time.monotonic(), run_dir.exists()
-    recipe = as_recipe(row.recipe).model_copy(update={"seed": seed})
-    if row.how == "fit":
-        score = fit(recipe, run_dir=run_dir).scores[row.score]
-    else:
-        score = cross_validate(recipe, refit=False, run_dir=run_dir).scores[row.score]
+    recipe = as_recipe(job.recipe).model_copy(update={"seed": job.seed})
+    score = _trained(job, recipe, run_dir)
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
@@ -48,9 +63,15 @@ def measure(row: Row, seed: int, run_dir: Path) -> dict[str, Any]:
         "seconds": seconds,
         "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         "resumed": resumed,
-        "closed_form": _closed_form(recipe) if row.tolerance is not None else None,
+        "closed_form": _closed_form(recipe) if job.closed_form else None,
         "machine": machine(),
     }
+
+
+def _trained(job: Job, recipe: Recipe, run_dir: Path) -> Score:
+    if job.how == "fit":
+        return fit(recipe, run_dir=run_dir).scores[job.score]
+    return cross_validate(recipe, refit=False, run_dir=run_dir).scores[job.score]
 
 
 def _training_seconds(run_dir: Path) -> float:
@@ -69,15 +90,9 @@ def _closed_form(recipe: Recipe) -> float:
 
 
 def main() -> None:
-    """Measure the row that is named."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("row", choices=[row.name for row in ROWS])
-    parser.add_argument("seed", type=int)
-    parser.add_argument("run_dir", type=Path)
-    parser.add_argument("result", type=Path)
-    asked = parser.parse_args()
-    row = next(row for row in ROWS if row.name == asked.row)
-    asked.result.write_text(json.dumps(measure(row, asked.seed, asked.run_dir)), encoding="utf-8")
+    """Do the job."""
+    job = Job(**json.loads(sys.argv[1]))
+    Path(job.result).write_text(json.dumps(measure(job)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,16 @@ def _trained(row: Row, seed: int, key: Key) -> Entry | None:
     RUNS.mkdir(parents=True, exist_ok=True)
     run = RUNS / f"{row.name}-{seed}-{key.recipe}-{key.code}"
     result = run.with_suffix(".json")
-    command = [sys.executable, "-m", "bench._train", row.name, str(seed), str(run), str(result)]
+    job = {
+        "recipe": str(row.recipe),
+        "how": row.how,
+        "score": row.score,
+        "closed_form": row.tolerance is not None,
+        "seed": seed,
+        "run_dir": str(run),
+        "result": str(result),
+    }
+    command = [sys.executable, "-m", "bench._train", json.dumps(job)]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         return None
     finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

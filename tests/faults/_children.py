@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from _recipes import RUNS
 
 from sonde.run.archive import read_archive
 from sonde.run.bundle import Bundle
-from sonde.run.checkpoint import Checkpoints
+from sonde.run.checkpoint import Checkpoint, Checkpoints
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
 
@@ -75,6 +74,12 @@ class Child:
     def tell(self, word: str) -> None:
         """Let a holding one go on."""
         self._input.write(word + "\n")
+
+    def end(self) -> None:
+        """Kill it, where nobody has seen it end."""
+        if not self._output.closed:
+            self.send(signal.SIGKILL)
+            self.wait()
 
     def wait(self) -> Ended:
         """What it was, once it has ended."""
@@ -211,10 +216,14 @@ class Straight:
             assert seen == self.process.steps[step], f"step {step} differs"
 
     def check(self, folder: Path) -> None:
-        """Another run ended with the same, and left nothing half written."""
-        found = outcome(folder, RUNS[self.recipe][1]())
-        assert found == self.outcome
-        assert not list(folder.rglob(".tmp-*"))
+        """Another run ended with the same, in the same files: nothing half written is left."""
+        assert outcome(folder, RUNS[self.recipe][1]()) == self.outcome
+        assert names(folder) == names(self.folder)
+
+
+def names(folder: Path) -> set[str]:
+    """Every file and folder below."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def events(folder: Path, event: str) -> list[dict[str, Any]]:
@@ -222,12 +231,19 @@ def events(folder: Path, event: str) -> list[dict[str, Any]]:
     return [line for line in read_journal(folder / "journal.jsonl") if line["event"] == event]
 
 
-def check_checkpoints(folder: Path) -> None:
-    """Something that can be taken up is there, and it can be read."""
+def check_checkpoints(folder: Path) -> Checkpoint:
+    """The checkpoint a run is taken up from, which can be read."""
     found, _ = Checkpoints(folder / "checkpoints").valid()
-    assert found and found[0].load()["weights"]
+    assert found[0].load()["weights"]
+    return found[0]
 
 
-def copied(folder: Path, home: Path) -> Path:
-    """A copy of a run's folder, to be harmed."""
-    return shutil.copytree(folder, home / "run")
+def command_line(arguments: Sequence[str], cache: Path) -> subprocess.CompletedProcess[str]:
+    """`sonde ...` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "sonde.app.cli", *arguments],
+        env=os.environ | _ONE_THREAD | {"SONDE_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

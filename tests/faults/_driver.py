@@ -67,7 +67,7 @@ class Watch(sonde.Callback):
             self._begin()
 
     def _begin(self) -> None:
-        if not self._began and (self._plan.calls or self._plan.function or self._plan.counted):
+        if not self._began and (self._plan.calls or self._plan.counted):
             self._calls.begin()
         self._began = True
 

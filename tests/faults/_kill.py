@@ -1,6 +1,6 @@
 """A place in a run, chosen beforehand, at which the process ends itself as `kill -9` would end it.
 
-Nothing is timed. A place is so many calls after a step, or a function, or an operation on files.
+Nothing is timed. A place is so many calls after a step, or an operation on files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-OPERATIONS = ("mkdir", "write", "fsync", "replace", "unlink", "rmdir")
+OPERATIONS = ("mkdir", "write", "fsync", "replace", "rename", "unlink", "rmdir")
 """What `os` has that our writers use to change the disk."""
 
 
@@ -23,9 +23,9 @@ class Plan:
     """Where to end: at the first of these that comes; without any, the run goes to its end.
 
     Attributes:
-        after_step: `calls` and `function` count once the run has done so many steps.
+        after_step: calls count once the run has done so many steps.
         calls: the number of calls until then, of Python's functions and built-in ones.
-        function: the qualified name of a function, such as `Checkpoints.save`.
+        function: the only function whose calls count, such as `Checkpoints.save`.
         operation: the number of operations on files until then, from the start of the process. A
             write is cut in the middle, any other operation is not begun.
         hold: do not end there, but wait for a line on standard input.
@@ -63,18 +63,19 @@ class Calls:
 
     def begin(self) -> None:
         """From here on calls count."""
-        sys.setprofile(self._count if self._plan.function is None else self._compare)
+        sys.setprofile(self._see)
 
-    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event not in ("call", "c_call"):
+    def _see(self, frame: FrameType, event: str, argument: Any) -> None:
+        if not self._counts(frame, event):
             return
         self.count += 1
         if self.count == self._plan.calls:
             self._plan.act()
 
-    def _compare(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event == "call" and frame.f_code.co_qualname == self._plan.function:
-            self._plan.act()
+    def _counts(self, frame: FrameType, event: str) -> bool:
+        if self._plan.function is None:
+            return event in ("call", "c_call")
+        return event == "call" and frame.f_code.co_qualname == self._plan.function
 
 
 def watch_operations(plan: Plan) -> list[str]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyarrow import csv
+
+from sonde.core.text import to_yaml
 
 SAVED_EVERY = 7
 """Steps between two checkpoints: no divisor of an epoch, so that saves fall anywhere in it."""
@@ -52,13 +56,23 @@ def table_recipe() -> dict[str, Any]:
     }
 
 
-def pictures_rows() -> dict[str, np.ndarray]:
+def table_file(folder: Path) -> Path:
+    """The same run for the command line: a recipe in YAML that names the rows' CSV file."""
+    rows, recipe = folder / "rows.csv", folder / "recipe.yaml"
+    csv.write_csv(table_rows(), rows)
+    source = {"kind": "table", "path": str(rows)}
+    recipe.write_text(to_yaml({"source": source} | table_recipe()), encoding="utf-8")
+    return recipe
+
+
+def pictures_rows() -> list[dict[str, Any]]:
     """300 handwritten digits of 8x8 pixels: Alpaydin, Kaynak, 1998, as scikit-learn has them."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     pictures = (digits.images[:300] * 15.9).astype(np.uint8)
-    return {"image": pictures, "digit": digits.target[:300].astype(str)}
+    named = zip(pictures, digits.target[:300], strict=True)
+    return [{"image": picture, "digit": str(digit)} for picture, digit in named]
 
 
 def pictures_recipe(precision: str) -> dict[str, Any]:
@@ -79,7 +93,8 @@ def pictures_recipe(precision: str) -> dict[str, Any]:
             "batch_size": 32,
             "optimizer": {"kind": "rmsprop", "learning_rate": 0.002},
             "precision": precision,
-            "budget": {"epochs": 3},
+            "budget": {"epochs": 4},
+            "stop": {"score": "loss", "patience": 4},
         },
         "checkpoint": _SAVING,
     }

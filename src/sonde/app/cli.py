@@ -21,7 +21,7 @@ from sonde.app.commands.predict import predict
 from sonde.app.commands.schema import schema
 from sonde.app.commands.seal import seal
 from sonde.app.commands.train import train
-from sonde.app.output import complain
+from sonde.app.output import STDIN, complain
 from sonde.core.errors import SondeError, UsageError
 
 app = App(
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run(argv: list[str]) -> int:
     """Run a command; its exit code."""
     as_json = "--json" in argv
+    argv = [STDIN if argument == "-" else argument for argument in argv]
     try:
         app(argv, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

@@ -9,6 +9,9 @@ from typing import Any
 
 from sonde.core.errors import SondeError
 
+STDIN = "/dev/stdin"
+"""What `-` stands for among arguments: option parsers take a bare `-` for the name of an option."""
+
 
 def emit(data: Any) -> None:
     """The one JSON object of `--json`, on stdout."""

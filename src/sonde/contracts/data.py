@@ -34,12 +34,14 @@ class RowError(NamedTuple):
         got: what came, shortened to what a message can hold.
         expected: what was expected, as it stands after the word "expected".
         place: the file and line, or the file's path, where there is one.
+        harmless: true where nothing is lost, such as an empty line: listed, never counted.
     """
 
     row: int
     got: Raw
     expected: str
     place: str | None = None
+    harmless: bool = False
 
 
 class Ragged(NamedTuple):
@@ -175,6 +177,10 @@ class Source(Spec):
     @abstractmethod
     def title(self) -> str:
         """A short name for runs and messages, such as the file's stem."""
+
+    def describe(self) -> str:
+        """How it was read, in a few words, such as '14 columns, comma, utf-8, header'."""
+        return f"{len(self.fields())} fields"
 
     @abstractmethod
     def fields(self) -> Sequence[Field]:

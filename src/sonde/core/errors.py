@@ -87,7 +87,8 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     """`a, b, c, ... (9 more)`: names for a message, never a page of them."""
     names = list(names)
     shown = ", ".join(names[:most])
-    return shown + (f", ... ({len(names) - most} more)" if len(names) > most else "")
+    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+    return (shown + more) or "none"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

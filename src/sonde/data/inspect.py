@@ -188,11 +188,14 @@ def _remarks(inspection: Inspection) -> Iterator[str]:
         yield f"Looked at the first {inspection.rows:,} rows."
     if inspection.duplicates:
         yield f"{_counted(inspection.duplicates, 'duplicate row')}."
-    if inspection.unread:
-        first = inspection.unread[0]
+    unread = [error for error in inspection.unread if not error.harmless]
+    if empty := len(inspection.unread) - len(unread):
+        yield f"{_counted(empty, 'empty row')}, ignored."
+    if unread:
+        first = unread[0]
         place = first.place or f"line {first.row}"
         yield (
-            f"{_counted(len(inspection.unread), 'line')} could not be read as rows. "
+            f"{_counted(len(unread), 'line')} could not be read as rows. "
             f"First: {place}: got {_printable(repr(first.got), 60)}, "
             f"expected {first.expected}."
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonde.contracts.task import Arrays, Judged, Score, Task
-from sonde.core.errors import listed
 from sonde.evaluate.intervals import as_score, intervals, resample
 
 
@@ -94,7 +93,7 @@ def sentence(comparisons: Sequence[Comparison]) -> str:
         return f"{_capital(worse[0].rival)} is better: {_figures(worse[0], flip=True)} on {rows}."
     equal = [c for c in comparisons if not c.is_better]
     if equal:
-        names = listed([c.rival for c in equal])
+        names = " and ".join(c.rival for c in equal)
         return f"No difference to {names} is shown on {rows}."
     best = comparisons[0]
     return f"Better than every baseline: {_figures(best)} of {best.rival} on {rows}."
@@ -121,6 +120,8 @@ def shown(score: Score) -> str:
 
 def _figures(comparison: Comparison, *, flip: bool = False) -> str:
     model, other = number(comparison.model), number(comparison.other)
+    if model == other:  # a gain that is shown, yet too small for three decimals
+        model, other = f"{comparison.model:.6g}", f"{comparison.other:.6g}"
     first, second = (other, model) if flip else (model, other)
     return f"{comparison.metric} {first} against {second}"
 

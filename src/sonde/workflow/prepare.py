@@ -131,7 +131,7 @@ def prepare(
         data=RunData(columns, store, parts, source),
         excluded={n: f.excluded for n, f in findings.items() if f.excluded and n not in columns},
         reasons={n: f.reason for n, f in findings.items() if n in columns},
-        bad_rows=len(bad) + len(rows.errors),
+        bad_rows=len(bad) + sum(not error.harmless for error in rows.errors),
         unlabelled=unlabelled,
     )
 
@@ -230,8 +230,9 @@ def _quarantine(
                    "place": e.place} for e in stored.errors]  # fmt: skip
     replace(directory.quarantine, "".join(to_json(line) + "\n" for line in lines))
     bad = np.unique([e.row for stored in store.values() for e in stored.errors]).astype(np.int64)
-    total = rows.count + len(rows.errors)
-    if len(bad) + len(rows.errors) > MOST_BAD * max(1, total):
+    unread = sum(not error.harmless for error in rows.errors)
+    total = rows.count + unread
+    if len(bad) + unread > MOST_BAD * max(1, total):
         raise DataError(_too_many_bad(rows, store, columns, total, directory.quarantine))
     return bad
 
@@ -241,8 +242,9 @@ def _too_many_bad(
 ) -> str:
     worst = max(store, key=lambda name: len(store[name].errors), default="")
     errors = store[worst].errors if worst else ()
-    if len(errors) < len(rows.errors):
-        first, count, advice = rows.errors[0], len(rows.errors), "Fix them, or remove them."
+    unread = [error for error in rows.errors if not error.harmless]
+    if len(errors) < len(unread):
+        first, count, advice = unread[0], len(unread), "Fix them, or remove them."
         where = first.place or f"{rows.source.title}, line {first.row}"
     else:
         first, count, advice = errors[0], len(errors), columns[worst].advice(errors)

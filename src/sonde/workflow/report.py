@@ -66,7 +66,8 @@ def report_run(
         recipe.paradigm.exactness,
     )
     learning = _learning(directory)
-    page = Report(directory.path.name, asked, _data_card(prepared, directory), learning, outcome,
+    title = f"{prepared.source.title} ({directory.path.name})"
+    page = Report(title, asked, _data_card(prepared, directory), learning, outcome,
                   provenance)  # fmt: skip
     write_report(directory.report, page)
 

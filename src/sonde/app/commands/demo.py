@@ -12,14 +12,14 @@ _RECIPE = """\
 # 1,797 handwritten digits, 8x8 pixels, a folder per digit.
 source: {{kind: folder, path: {folder}}}
 task: {{kind: classification, target: label}}
-model: {{kind: convnet, stages: [32, 64, 64], dense: [64], padding: same}}
+model: {{kind: convnet, stages: [32, 64], dense: [128], padding: same}}
 augment:
 - {{kind: shift, most: 1}}
 paradigm:
   kind: supervised
   optimizer: {{kind: adamw, learning_rate: 0.003}}
   schedule: one-cycle
-  budget: {{epochs: 12}}
+  budget: {{epochs: 20}}
   batch_size: 64
 seed: 0
 """
@@ -51,7 +51,7 @@ def demo(folder: str = "runs/demo", /, *, json: bool = False) -> None:
     print(verdict(run))
     print(f"asked      {asked}   ->   {answer}")
     print(f"           sonde predict {run.directory.model} {asked}")
-    print(f"           sonde train {recipe} --epochs 30")
+    print(f"           sonde train {recipe} --epochs 40")
 
 
 def _draw(folder: Path, asked: Path) -> Path:

@@ -24,4 +24,4 @@ def inspect(path: str, /, *, json: bool = False) -> None:
     if json:
         emit(as_json(inspection))
     else:
-        print(render(inspection, source.title))
+        print(render(inspection, f"{path}   {inspection.rows:,} rows, {source.describe()}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import there
-from sonde.app.output import emit
+from sonde.app.output import STDIN, emit
 from sonde.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz")
 
 
 def predict(
-    model: str, /, *rows: str, output: str | None = None, json: bool = False, **options: str
+    model: str,
+    /,
+    *rows: str,
+    output: str | None = None,
+    json: bool = False,
+    **options: str,
 ) -> None:
     """Answer raw rows, one JSON object a line.
 
@@ -39,7 +44,7 @@ def predict(
     """
     there(model)
     for path in rows:
-        if path != "-":
+        if path != STDIN:
             there(path)
     from sonde.run.bundle import Bundle
 
@@ -67,7 +72,7 @@ def _rows(bundle: Bundle, paths: tuple[str, ...]) -> Any:
         )
     found: list[Any] = []
     for path in paths:
-        if path == "-":
+        if path == STDIN:
             found += _from_json(sys.stdin.read(), "stdin")
         elif path.endswith(_JSON):
             found += _from_json(Path(path).read_text(encoding="utf-8"), path)

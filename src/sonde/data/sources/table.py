@@ -103,7 +103,11 @@ class Table(Source):
                 columns, empty = _with_nulls(batch, wanted, self.missing)
                 if empty.any():
                     for line in lines[empty].tolist():
-                        tell(RowError(line, "an empty row", "some value", place(path, line)))
+                        tell(
+                            RowError(
+                                line, "an empty row", "some value", place(path, line), harmless=True
+                            )
+                        )
                     kept = pa.array(~empty)
                     columns = {name: column.filter(kept) for name, column in columns.items()}
                 count = int(batch.num_rows - empty.sum())

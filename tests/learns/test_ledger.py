@@ -1,0 +1,174 @@
+"""The ledger of results: nothing is lost, nothing is done twice, and the page says what is so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench import results
+from bench._ledger import Entry, Key, Ledger, code_hash, present_key
+from bench._page import page, verdict
+from bench._rows import ACCURACY, DOLLARS, ERROR, ROWS, SEEDS, Row
+
+ENTRY = Entry(
+    row="digits",
+    recipe="r1",
+    code="c1",
+    seed=0,
+    score=0.98,
+    low=0.97,
+    high=0.99,
+    rows=100,
+    closed_form=None,
+    training_seconds=3.0,
+    seconds=5.0,
+    peak_bytes=2**30,
+    resumed=False,
+    finished="2026-01-01T00:00:00Z",
+    machine={
+        "processor": "x86_64",
+        "cores": 2,
+        "threads": 2,
+        "features": ["avx2"],
+        "kernels": "AVX2",
+        "python": "3.11.0",
+        "torch": "2.10.0",
+    },
+)
+DIGITS = Row(
+    name="digits",
+    what="digits: accuracy",
+    score="accuracy",
+    unit=ACCURACY,
+    published="97 %",
+    must=97.5,
+)
+NOW = {"digits": Key("digits", "r1", "c1")}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "results.jsonl")
+
+
+def test_entries_come_back_as_they_were(ledger: Ledger) -> None:
+    other = replace(ENTRY, seed=1, low=None, high=None, closed_form=69_000.5)
+    ledger.append(ENTRY)
+    ledger.append(other)
+    assert list(ledger) == [ENTRY, other]
+
+
+def test_nothing_is_overwritten(ledger: Ledger) -> None:
+    ledger.append(ENTRY)
+    before = ledger.path.read_bytes()
+    with pytest.raises(ValueError, match="has an entry for seed 0"):
+        ledger.append(replace(ENTRY, score=1.0))
+    ledger.append(replace(ENTRY, code="c2"))
+    assert ledger.path.read_bytes().startswith(before)
+
+
+def test_half_a_line_is_no_entry_and_the_next_one_is_whole(ledger: Ledger) -> None:
+    ledger.append(ENTRY)
+    whole = ledger.path.read_bytes()
+    for cut in (1, len(whole) // 2, len(whole) - 1):
+        ledger.path.write_bytes(whole + whole[:cut])
+        assert list(ledger) == [ENTRY]
+        ledger.append(replace(ENTRY, seed=1))
+        assert [entry.seed for entry in ledger] == [0, 1]
+
+
+def test_the_newest_key_is_shown_and_older_ones_are_not_mixed_in(ledger: Ledger) -> None:
+    for entry in (ENTRY, replace(ENTRY, seed=1), replace(ENTRY, code="c2", score=0.5)):
+        ledger.append(entry)
+    assert [(entry.code, entry.seed) for entry in ledger.newest("digits")] == [("c2", 0)]
+
+
+@pytest.mark.parametrize(
+    ("row", "closed_form", "scores", "expected"),
+    [
+        (DIGITS, None, [0.97, 0.975, 0.98], "met"),
+        (DIGITS, None, [0.97, 0.97, 0.98], "**MISSED**"),
+        (DIGITS, None, [0.98], "met (1 of 3 seeds)"),
+        (replace(DIGITS, unit=ERROR, must=2.5), None, [0.97, 0.975, 0.98], "met"),
+        (replace(DIGITS, unit=ERROR, must=2.4), None, [0.97, 0.975, 0.98], "**MISSED**"),
+        (replace(DIGITS, unit=DOLLARS, must=100.0), None, [90.0, 100.0, 110.0], "met"),
+        (replace(DIGITS, must=None, tolerance=0.005), 100.0, [9_950.0 / 100] * 3, "met"),
+        (replace(DIGITS, must=None, tolerance=0.005), 100.0, [100.6] * 3, "**MISSED**"),
+        (replace(DIGITS, must=None, tolerance=0.005), 100.0, [99.4] * 3, "**MISSED**"),
+    ],
+)
+def test_a_row_is_met_where_its_mean_is_good_enough(
+    row: Row, closed_form: float | None, scores: list[float], expected: str
+) -> None:
+    if row.tolerance is not None:
+        row = replace(row, unit=DOLLARS)
+    entries = [
+        replace(ENTRY, seed=seed, score=score, closed_form=closed_form)
+        for seed, score in enumerate(scores)
+    ]
+    assert verdict(row, entries) == expected
+
+
+def test_the_page_says_what_was_not_run_and_what_is_of_older_code(ledger: Ledger) -> None:
+    assert "| not run |" in page(ledger, NOW, [DIGITS])
+    ledger.append(ENTRY)
+    fresh = page(ledger, NOW, [DIGITS])
+    assert "**98.00 %**" in fresh
+    assert "97.00 % to 99.00 % (100 rows)" in fresh
+    assert "not run" not in fresh
+    assert "older code" not in fresh
+    assert "older code" in page(ledger, {"digits": Key("digits", "r1", "c2")}, [DIGITS])
+    assert "recipe has been changed" in page(
+        ledger, {"digits": Key("digits", "r2", "c1")}, [DIGITS]
+    )
+
+
+def test_an_interval_of_an_error_is_turned_round() -> None:
+    shown = [ERROR.show(ERROR.of(edge)) for edge in (0.97, 0.99)]
+    assert shown == ["3.00 %", "1.00 %"]
+
+
+def test_the_code_hash_sees_every_change(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.py").write_text("x = 1\n")
+    seen = {code_hash(tmp_path)}
+    (tmp_path / "inner" / "b.py").write_text("")
+    seen.add(code_hash(tmp_path))
+    (tmp_path / "a.py").write_text("x = 2\n")
+    seen.add(code_hash(tmp_path))
+    (tmp_path / "inner" / "b.py").rename(tmp_path / "b.py")
+    seen.add(code_hash(tmp_path))
+    assert len(seen) == 4
+
+
+def test_every_row_has_a_recipe_of_its_own() -> None:
+    keys = [present_key(row, "code") for row in ROWS]
+    assert len({key.recipe for key in keys}) == len(ROWS)
+
+
+def test_a_training_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way on the textbook's line, in a process of its own, then from the ledger."""
+    row = Row("textbook-line", "y = 2x + 0.33: RMSE", "rmse", DOLLARS, "", tolerance=0.5)
+    monkeypatch.setattr(results, "ROWS", (row,))
+    monkeypatch.setattr(results, "DOCS", tmp_path)
+    monkeypatch.setattr(results, "RUNS", tmp_path / "runs")
+    assert results.main(["--seeds", "0"]) == 0
+    written = (tmp_path / "results.jsonl").read_bytes()
+    assert results.main(["--seeds", "0"]) == 0
+    assert (tmp_path / "results.jsonl").read_bytes() == written
+    entry = json.loads(written)
+    assert entry["peak_bytes"] > 2**20
+    assert entry["seconds"] > entry["training_seconds"] > 0
+    assert abs(entry["score"] / entry["closed_form"] - 1) < 0.5
+
+
+@pytest.mark.learns
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_number_is_reached(row: Row) -> None:
+    """By the present code and recipe, over every seed."""
+    entries = Ledger(results.DOCS / "results.jsonl").newest(row.name)
+    assert [entry.seed for entry in entries] == list(SEEDS)
+    assert entries[0].key == present_key(row, code_hash(results.ROOT / "src" / "sonde"))
+    assert verdict(row, entries) == "met"

@@ -1,0 +1,137 @@
+"""Batches: a step number is all that is needed to go on."""
+
+from __future__ import annotations
+
+import threading
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from sonde.contracts.data import Sampler
+from sonde.core.batch import Batch, Padded
+from sonde.core.registry import registry
+from sonde.data import batches
+from sonde.data.batches import Gather, StoreBatches
+from sonde.data.store import StoredColumn
+
+ROWS = 23
+LENGTHS = np.array([3, 0, 5, 1] * 6, np.int64)[:ROWS]
+
+
+def dense() -> dict[str, StoredColumn]:
+    values = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
+    label = np.arange(ROWS, dtype=np.uint16) % 3
+    present = np.arange(ROWS) % 2 == 0
+    return {
+        "x": StoredColumn(values, None, None, present, ()),
+        "label": StoredColumn(label, None, None, None, ()),
+    }
+
+
+def ragged() -> dict[str, StoredColumn]:
+    """Row r is r, r, ... as often as its length; windows lie back to front."""
+    starts = LENGTHS.sum() - np.cumsum(LENGTHS)
+    values = np.empty(LENGTHS.sum(), np.int32)
+    for row, (start, length) in enumerate(zip(starts, LENGTHS, strict=True)):
+        values[start : start + length] = row
+    return dense() | {"words": StoredColumn(values, starts, LENGTHS, None, ())}
+
+
+def made(store: dict[str, StoredColumn], rows: np.ndarray, run_seed: int = 0) -> StoreBatches:
+    sampler = registry("sampler").load("shuffle")()
+    assert isinstance(sampler, Sampler)
+    return StoreBatches(Gather(store), rows, sampler, 4, run_seed)
+
+
+def numbers(batch: Batch) -> list[int]:
+    rows = batch["#row"]
+    assert isinstance(rows, torch.Tensor)
+    return rows.tolist()
+
+
+@pytest.fixture(params=[dense, ragged])
+def store(request: pytest.FixtureRequest) -> dict[str, StoredColumn]:
+    return request.param()
+
+
+@pytest.mark.parametrize("step", [0, 1, 5, 6, 17])
+def test_from_any_step_on_come_the_batches_of_the_straight_way(
+    store: dict[str, StoredColumn], step: int
+) -> None:
+    rows = np.arange(2, ROWS)
+    straight = [numbers(batch) for batch in islice(made(store, rows), step + 8)]
+    later = made(store, rows)
+    later.seek(step)
+    assert [numbers(batch) for batch in islice(later, 8)] == straight[step:]
+
+
+def test_an_epoch_meets_each_row_of_the_part_once(store: dict[str, StoredColumn]) -> None:
+    rows = np.array([1, 4, 5, 9, 11, 20])
+    data = made(store, rows)
+    assert data.steps_per_epoch is not None
+    met = [row for batch in islice(data, data.steps_per_epoch) for row in numbers(batch)]
+    assert sorted(met) == rows.tolist()
+    assert sorted(row for batch in data.once() for row in numbers(batch)) == rows.tolist()
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    rows = np.arange(ROWS)
+    epochs = [numbers(batch) for batch in islice(made(dense(), rows), 12)]
+    assert epochs[:6] != epochs[6:]
+    assert epochs[:6] != [numbers(batch) for batch in islice(made(dense(), rows, 1), 6)]
+
+
+def test_values_belong_to_their_rows(store: dict[str, StoredColumn]) -> None:
+    for batch in islice(made(store, np.arange(ROWS)), 6):
+        rows = torch.tensor(numbers(batch))
+        assert torch.equal(batch["x"], torch.stack([rows * 2, rows * 2 + 1], 1).float())
+        assert torch.equal(batch["label"], (rows % 3).int())
+        assert torch.equal(batch["#present:x"], rows % 2 == 0)
+
+
+def test_ragged_rows_are_padded_with_zeros_to_the_longest() -> None:
+    rows = np.array([2, 1, 0, 3])
+    words = Gather(ragged())(rows)["words"]
+    assert isinstance(words, Padded)
+    assert words.lengths.tolist() == [5, 0, 3, 1]
+    expected = [[2] * 5, [0] * 5, [0] * 5, [3, 0, 0, 0, 0]]
+    assert words.values.tolist() == expected
+    assert words.mask().sum(dim=1).tolist() == [5, 0, 3, 1]
+    empty = Gather(ragged())(np.array([1, 5]))["words"]
+    assert isinstance(empty, Padded)
+    assert empty.values.shape == (2, 0)
+
+
+def test_what_is_read_from_disk_is_what_lies_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = Gather(dense())
+    monkeypatch.setattr(batches, "_RESIDENT", 0)
+    read = Gather(dense())
+    assert resident.in_memory
+    assert not read.in_memory
+    one, other = resident(np.array([3, 3, 0])), read(np.array([3, 3, 0]))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        same = other[name]
+        assert isinstance(value, torch.Tensor)
+        assert isinstance(same, torch.Tensor)
+        assert value.dtype == same.dtype
+        assert torch.equal(value, same)
+
+
+def test_the_thread_that_reads_ahead_ends_with_its_reader() -> None:
+    before = set(threading.enumerate())
+    reader = iter(made(ragged(), np.arange(ROWS)))
+    next(reader)
+    [thread] = set(threading.enumerate()) - before
+    reader.close()  # type: ignore[attr-defined]  # a generator
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_what_goes_wrong_ahead_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = made(ragged(), np.arange(ROWS))
+    monkeypatch.setattr(StoredColumn, "take", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(iter(data))
