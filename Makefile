@@ -30,7 +30,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src/sonde
 
+# Every training that is finished is kept in docs/results.jsonl, so this goes on where it was cut.
 results: $(VENV)/.installed-test
+	SONDE_DATA="$${SONDE_DATA:-../shared/data}" $(BIN)/python -m bench.results
+	$(BIN)/python examples/draw_textbook.py
 	$(PYTEST) -m learns
 
 reliability: $(VENV)/.installed-test

@@ -30,7 +30,7 @@ def closed_form_rmse(recipe: Recipe, folder: Path) -> float:
     assert recipe.source is not None and isinstance(recipe.task, Regression)
     prepared = prepare(recipe, recipe.source, RunDirectory(folder), recipe.source.fingerprint())
     target = recipe.task.target
-    known = prepared.store[target].values
+    known = prepared.data.store[target].values
     train, test = prepared.parts.train, prepared.parts.test
     features = np.column_stack(
         [_features(name, prepared) for name in prepared.columns if name != target]
@@ -43,7 +43,7 @@ def closed_form_rmse(recipe: Recipe, folder: Path) -> float:
 
 def _features(name: str, prepared: Prepared) -> np.ndarray:
     """(N, P) float64: one column as numbers."""
-    store: Store = prepared.store
+    store: Store = prepared.data.store
     stored, port = store[name], prepared.columns[name].port
     if port.kind == "category":
         indicators: np.ndarray = np.eye(port.classes + RESERVED)[stored.values]

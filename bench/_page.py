@@ -7,7 +7,7 @@ from statistics import fmean
 
 from bench._ledger import Entry, Key, Ledger
 from bench._machine import in_words
-from bench._rows import ROOT, ROWS, SEEDS, Row
+from bench._rows import ROOT, SEEDS, Row
 
 _HEAD = """\
 # Results
@@ -36,7 +36,7 @@ _COLUMNS = (
 )
 
 
-def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row] = ROWS) -> str:
+def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     """The page as Markdown.
 
     Args:

@@ -42,7 +42,7 @@ def write_page(ledger: Ledger) -> None:
     """`docs/results.md` from what is in the ledger now."""
     code = code_hash(ROOT / "src" / "sonde")
     present = {row.name: present_key(row, code) for row in ROWS}
-    (DOCS / "results.md").write_text(page(ledger, present), encoding="utf-8")
+    (DOCS / "results.md").write_text(page(ledger, present, ROWS), encoding="utf-8")
 
 
 def _asked(argv: Sequence[str] | None) -> argparse.Namespace:

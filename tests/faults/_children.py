@@ -101,7 +101,7 @@ class Nursery:
     """The process that runs are started from."""
 
     def __init__(self) -> None:
-        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._link, theirs = socket.socketpair()  # one message is under way at a time
         number = theirs.fileno()
         self._process = subprocess.Popen(
             [sys.executable, _DRIVER, str(number)],
@@ -137,7 +137,7 @@ class Nursery:
     def _start(self, order: dict[str, Any]) -> Child:
         their_input, our_input = os.pipe()
         our_output, their_output = os.pipe()
-        error = tempfile.TemporaryFile()
+        error = tempfile.TemporaryFile()  # noqa: SIM115 - the child's `wait` closes it
         theirs = [their_input, their_output, error.fileno()]
         socket.send_fds(self._link, [json.dumps(order).encode()], theirs)
         os.close(their_input)
@@ -170,8 +170,8 @@ def outcome(folder: Path, rows: Any) -> Outcome:
     scores = json.loads(run.scores.read_text(encoding="utf-8"))
     del scores["opened"]
     answers = json.dumps(Bundle.load(run.model).predict(rows))
-    lines = [line for event in ("step", "epoch") for line in last_of_each_step(run.journal_path, event)]
-    journal = [{k: v for k, v in line.items() if k != "time"} for line in lines]
+    steps, epochs = (last_of_each_step(run.journal_path, event) for event in ("step", "epoch"))
+    journal = [{k: v for k, v in line.items() if k != "time"} for line in [*steps, *epochs]]
     return Outcome(_sha(weights), scores, _sha(answers.encode()), journal)
 
 
@@ -208,7 +208,7 @@ class Straight:
     @property
     def steps_per_epoch(self) -> int:
         """Steps until the first evaluation."""
-        return min(line["step"] for line in last_of_each_step(self.folder / "journal.jsonl", "epoch"))
+        return events(self.folder, "epoch")[0]["step"]
 
     def check_steps(self, process: Ended) -> None:
         """Every step that a process took left behind what it left here."""

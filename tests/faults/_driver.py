@@ -15,14 +15,13 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import sklearn.ensemble
-import sklearn.linear_model
 import torch
-import torch._dynamo  # optimizers import it at their first use
 from _kill import Calls, Plan, saved_steps, watch_operations
 from _recipes import RUNS
 from torch import Tensor
@@ -33,6 +32,9 @@ from sonde.app.output import complain
 from sonde.core.errors import SondeError
 from sonde.workflow.fit import fit
 
+_FIRST_USED = ("sklearn.ensemble", "sklearn.linear_model", "torch._dynamo")
+"""What a run imports on its way: a second or more each."""
+
 _GUARD = 300
 """Seconds after which a child that hangs is ended, so that its test fails."""
 
@@ -42,7 +44,7 @@ class Watch(sonde.Callback):
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self._plan = plan
-        self._calls = Calls(plan)
+        self.calls = Calls(plan)
         self._saved, ended = saved_steps(folder)
         self._began = False
         if plan.after_step == 0 or ended:
@@ -62,13 +64,13 @@ class Watch(sonde.Callback):
             "average": digest(descent.shipped().state_dict()),
             "everything": digest(self._learner.state()),
         }
-        print(json.dumps(seen | {"calls": self._calls.count}), flush=True)
+        print(json.dumps(seen | {"calls": self.calls.count}), flush=True)
         if step >= self._plan.after_step:
             self._begin()
 
     def _begin(self) -> None:
         if not self._began and (self._plan.calls or self._plan.counted):
-            self._calls.begin()
+            self.calls.begin()
         self._began = True
 
 
@@ -90,14 +92,15 @@ def _tensors(node: Any) -> Iterator[Tensor]:
 
 def train(recipe: str, folder: Path, plan: Plan) -> None:
     """A run of `RUNS`, or of a recipe in a file."""
-    plain, rows = RUNS[recipe] if recipe in RUNS else (lambda: recipe, lambda: None)
-    taken, data = plain(), rows()
+    if recipe in RUNS:
+        plain, rows = (make() for make in RUNS[recipe])
+    else:
+        plain, rows = recipe, None
     begun = watch_operations(plan)
     watch = Watch(plan, folder)
-    fit(taken, data, run_dir=folder, callbacks=[watch])
-    calls = watch._calls.count
+    fit(plain, rows, run_dir=folder, callbacks=[watch])
     sys.setprofile(None)
-    print(json.dumps({"calls": calls, "operations": begun}), flush=True)
+    print(json.dumps({"calls": watch.calls.count, "operations": begun}), flush=True)
 
 
 def command_line(arguments: list[str], plan: Plan) -> int:
@@ -140,8 +143,9 @@ def serve(link: socket.socket) -> None:
             try:
                 link.close()
                 code = child(order, streams)
+            except BaseException:  # nothing may come back into this loop
+                traceback.print_exc()
             finally:
-                sys.stderr.flush()
                 os._exit(code)
         for stream in streams:
             os.close(stream)
@@ -150,4 +154,6 @@ def serve(link: socket.socket) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    for module in _FIRST_USED:
+        import_module(module)
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -18,6 +18,8 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture(scope="session")
-def straight(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Straight]:
+def straight(
+    nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Straight]:
     """Recipe -> its undisturbed run, made at the first call."""
     return cache(lambda recipe: Straight.of(nursery, recipe, tmp_path_factory.mktemp(recipe)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from _children import KILLED, Ended, Nursery, Straight, check_checkpoints, events, names
+from _children import KILLED, Nursery, Straight, check_checkpoints, events
 from _kill import Plan
 from _recipes import SAVED_EVERY
 
@@ -42,11 +42,14 @@ def test_f2_a_kill_while_a_checkpoint_is_written(
     killed_at(places[len(places) // 2], nursery, straight("pictures"), tmp_path / "run")
 
 
-def test_f2_a_kill_while_the_folder_is_made(
-    nursery: Nursery, straight: Callable[[str], Straight], tmp_path: Path
+@pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
+def test_f2_a_kill_while_the_run_notes_something(
+    place: int, nursery: Nursery, straight: Callable[[str], Straight], tmp_path: Path
 ) -> None:
-    first = straight("pictures").process.operations.index("run write") + 1
-    killed_at(first, nursery, straight("pictures"), tmp_path / "run")
+    """When nothing else is in its folder yet, and when all is done but to say so."""
+    operations = straight("pictures").process.operations
+    places = [n for n, name in enumerate(operations, 1) if name == "run write"]
+    killed_at(places[place], nursery, straight("pictures"), tmp_path / "run")
 
 
 @pytest.mark.reliability
@@ -65,7 +68,7 @@ def test_f2_a_kill_at_every_operation_on_files(
 def cut(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was killed with two checkpoints."""
     folder = tmp_path_factory.mktemp("cut") / "run"
-    killed = nursery.run("pictures", folder, Plan(2 * SAVED_EVERY + 2, calls=1))
+    killed = nursery.run("pictures", folder, Plan(after_step=2 * SAVED_EVERY + 2, calls=1))
     assert killed.code == KILLED
     return folder
 
@@ -125,7 +128,7 @@ def test_f12_with_no_whole_checkpoint_it_stops_and_deletes_nothing(
     for place, damage in zip(places, (truncate, flip_a_bit), strict=True):
         damage(place)
     before = contents(folder / "checkpoints")
-    process: Ended = nursery.run("pictures", folder)
+    process = nursery.run("pictures", folder)
     assert process.code == DataError.exit_code
     assert all(place.name in process.error for place in places)
     assert not process.steps
@@ -133,7 +136,8 @@ def test_f12_with_no_whole_checkpoint_it_stops_and_deletes_nothing(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in names(folder) if (folder / name).is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_damaged_checkpoints_do_not_push_out_what_is_saved_after_them(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def test_f5_kills_while_the_model_is_judged_and_sealed(
     nursery: Nursery, straight: Callable[[str], Straight], tmp_path: Path
 ) -> None:
     """In an evaluation while training, and in each stage of what follows training."""
-    stages = ("SupervisedLearner.evaluate", "score_all", "report_run", "write_archive", "Bundle.load")
-    for stage in stages:
+    training, judging = "SupervisedLearner.evaluate", ("score_all", "report_run")
+    for stage in (training, *judging, "write_archive", "Bundle.load"):
         killed = nursery.run("pictures", tmp_path / "run", Plan(function=stage, calls=1))
         assert killed.code == KILLED, f"{stage} was not reached: {killed.error}"
     assert nursery.run("pictures", tmp_path / "run").code == 0

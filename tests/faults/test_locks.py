@@ -17,7 +17,9 @@ from sonde.core.errors import RunLocked
 @pytest.fixture
 def holder(nursery: Nursery, tmp_path: Path) -> Iterator[Child]:
     """A process that stands in the middle of a run."""
-    child = nursery.start(str(table_file(tmp_path)), tmp_path / "run", Plan(17, calls=1, hold=True))
+    child = nursery.start(
+        str(table_file(tmp_path)), tmp_path / "run", Plan(after_step=17, calls=1, hold=True)
+    )
     child.until_it_holds()
     yield child
     child.end()

@@ -8,7 +8,7 @@ from typing import Any
 from sonde.contracts.data import Source
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import UsageError, listed
-from sonde.data.inspect import inspect_source
+from sonde.data.inspect import infer_columns, inspect_source
 from sonde.data.memory import guess_source
 from sonde.data.store import check_fields
 
@@ -40,8 +40,8 @@ def _only_target(source: Source) -> str:
 
 def _task_for(source: Source, target: str) -> str:
     """Classes are classified, numbers are regressed."""
-    findings = {finding.field: finding for finding in inspect_source(source).findings}
-    return "regression" if findings[target].kind == "number" else "classification"
+    column = infer_columns(inspect_source(source), {target: ""})[target]
+    return "regression" if column.port.kind == "scalar" else "classification"
 
 
 def with_changes(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

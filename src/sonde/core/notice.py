@@ -1,18 +1,26 @@
 """Notices: what happens inside a layer and must not pass in silence.
 
 A layer says what happened; whoever runs it (the run's journal, the terminal) listens. Without a
-listener a notice is a Python warning, so that nothing is ever lost.
+listener a notice is a Python warning, so that nothing is ever lost. What is merely good to know is
+told instead, and is no warning.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
-Listener = Callable[[str, dict[str, Any]], None]
+
+class Listener(Protocol):
+    """Takes a notice: the message, whether it must be seen, and plain facts for the journal."""
+
+    def __call__(self, message: str, important: bool, facts: dict[str, Any]) -> None:
+        """One notice."""
+
+
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
@@ -26,7 +34,14 @@ def say(message: str, **facts: Any) -> None:
     if listener is None:
         warnings.warn(message, SondeWarning, stacklevel=2)
     else:
-        listener(message, facts)
+        listener(message, True, facts)
+
+
+def tell(message: str, **facts: Any) -> None:
+    """Tell whoever listens what is good to know."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(message, False, facts)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from sonde.core import seed
 from sonde.core.batch import Batch, count, part, tensor_of
 from sonde.core.device import resolve_precision
 from sonde.core.errors import DataError
-from sonde.core.notice import say
+from sonde.core.notice import say, tell
 from sonde.core.port import ROW
 from sonde.core.spec import Spec
 
@@ -68,6 +68,7 @@ class Descent(Stateful):
         self._device = self._weights[0].device
         total = sum(weight.numel() for weight in self._weights)
         self.precision = resolve_precision(settings.precision, self._device, total)
+        tell(f"network    {name}, {total:,} weights, {self.precision} on {self._device}")
         self._optimizer = settings.optimizer.make(self._groups())
         self._steps = 0
         self._skipped_in_a_row = 0

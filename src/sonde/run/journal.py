@@ -25,7 +25,7 @@ class Journal:
         self.path = path
         self._held: list[dict[str, Any]] = []
         self._written = time.monotonic()
-        if path.exists() and not path.read_bytes().endswith(b"\n") and path.stat().st_size:
+        if _cut_short(path):
             self._append("\n")
 
     def step(self, step: int, phase: str, values: Mapping[str, SupportsFloat]) -> None:
@@ -50,6 +50,15 @@ class Journal:
     def _append(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text)
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether the file's last line has no end."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"
 
 
 def _line(facts: dict[str, Any]) -> str:

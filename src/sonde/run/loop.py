@@ -23,7 +23,7 @@ from sonde.core.errors import Interrupted
 from sonde.run.checkpoint import Checkpoint, Checkpoints, Position, resume_point
 from sonde.run.context import RunContext
 from sonde.run.directory import RunDirectory
-from sonde.run.progress import Pulse, Reporter, scores_line
+from sonde.run.progress import Pulse, Reporter
 from sonde.run.signals import StopRequest
 from sonde.run.stopping import Stopper
 
@@ -114,6 +114,7 @@ class Loop:
         if points:
             last = max(points.values(), key=lambda point: point.position.total)
             self._journal.event("resumed", **vars(last.position))
+            self._reporter.tell(f"resumed    {last.position.name}, step {last.position.step}")
         return points
 
     def _run(self, at: _Progress, request: StopRequest) -> None:
@@ -171,17 +172,14 @@ class Loop:
         self._journal.event("epoch", phase=phase.name, step=at.step, **scores)
         if at.stopper:
             at.stopper.see(scores, at.step)
-            best = f"best {at.stopper.value or 0:.4g}, step {at.stopper.step}"
-            self._reporter.scores(scores_line(scores, at.stopper.score, best))
+        self._reporter.scores(_scores_line(at, scores))
         return [callback.on_epoch(at.before + at.step, scores) for callback in self._callbacks]
 
     def _log(self, at: _Progress, logs: Mapping[str, Tensor], total: int | None) -> None:
         self._journal.step(at.step, at.phase.name, logs)
         if self._pulse.due() or at.step == total:
-            epochs = at.phase.batches.steps_per_epoch
-            place = f"epoch {at.step / epochs:.1f}" if epochs else f"step {at.step}"
             loss = logs.get("loss")
-            self._reporter.step(at.step, place, None if loss is None else float(loss))
+            self._reporter.step(at.step, _place(at, total), None if loss is None else float(loss))
 
     def _interrupt(self, at: _Progress, reason: str) -> None:
         self._save(at)
@@ -228,6 +226,26 @@ class Loop:
     def _notice(self, message: str) -> None:
         self._journal.event("notice", message=message)
         self._reporter.say(message)
+
+
+def _place(at: _Progress, total: int | None) -> str:
+    """`epoch 14/50`, or `step 300` where there are no epochs."""
+    steps = at.phase.batches.steps_per_epoch
+    if not steps:
+        return f"step {at.step}"
+    of = f"/{-(-total // steps)}" if total else ""
+    return f"epoch {-(-at.step // steps)}{of}"
+
+
+def _scores_line(at: _Progress, scores: Mapping[str, float]) -> str:
+    """`valid auc 0.874 (best 0.879, step 1100)`: the score that is watched, or the main one."""
+    name = at.stopper.score if at.stopper else at.phase.learner.main_score
+    if name not in scores:
+        return ""
+    line = f"valid {name} {scores[name]:.4g}"
+    if at.stopper is None or at.stopper.value is None:
+        return line
+    return f"{line} (best {at.stopper.value:.4g}, step {at.stopper.step})"
 
 
 def _over(at: _Progress) -> bool:

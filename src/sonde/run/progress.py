@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from typing import Protocol
 
 from rich.console import Console
@@ -100,9 +99,13 @@ class Terminal:
         self.tell(message)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Take the bar away, and leave its last line."""
         if self._bar is not None:
             self._bar.stop()
+            last = self._bar.tasks[self._task]
+            seconds = int(last.elapsed or 0)
+            took = f"{seconds // 60}:{seconds % 60:02d}"
+            self.tell(f"{last.description}   {last.fields['facts']}   {took}")
         self._bar = None
 
 
@@ -125,9 +128,3 @@ class Pulse:
             return False
         self._last = now
         return True
-
-
-def scores_line(scores: Mapping[str, float], watched: str, best: str) -> str:
-    """`valid auc 0.874 (best 0.879, epoch 11)`."""
-    value = scores.get(watched)
-    return "" if value is None else f"valid {watched} {value:.4g} ({best})"

@@ -247,9 +247,9 @@ def _told(directory: RunDirectory) -> Iterator[Reporter]:
     """The terminal; notices go there and into the journal, on the threads the run began with."""
     journal, shown = directory.journal, reporter()
 
-    def listener(message: str, facts: dict[str, Any]) -> None:
+    def listener(message: str, important: bool, facts: dict[str, Any]) -> None:
         journal.event("notice", message=message, **facts)
-        shown.say(message)
+        (shown.say if important else shown.tell)(message)
 
     with listening(listener):
         _same_machine(directory)

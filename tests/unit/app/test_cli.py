@@ -1,0 +1,274 @@
+"""The command line: exit codes, one JSON object, and no torch where none is needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sonde.app import cli
+from sonde.core.errors import (
+    DamagedBundle,
+    DataError,
+    Interrupted,
+    MissingPackage,
+    RunLocked,
+    SondeError,
+    StorageError,
+    UsageError,
+)
+from sonde.core.text import from_json, from_yaml
+
+RECIPE = """
+source: {kind: table, path: rows.csv}
+columns: {area: number, label: category}
+task: {kind: classification, target: label}
+model: linear
+paradigm: {kind: supervised, budget: {epochs: 1}}
+"""
+
+Shell = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a table, a recipe, and things that are wrong."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{row},{'ab'[row % 2]},{row * 2.5}" for row in range(80)]
+    Path("rows.csv").write_text("area,label,price\n" + "\n".join(lines) + "\n")
+    Path("recipe.yaml").write_text(RECIPE)
+    bad = [line.replace(",", " sqft,", 1) for line in lines[:40]] + lines[40:]
+    Path("bad.csv").write_text("area,label,price\n" + "\n".join(bad) + "\n")
+    Path("bad.yaml").write_text(RECIPE.replace("rows.csv", "bad.csv"))
+    Path("kind.yaml").write_text(RECIPE.replace("linear", "lineer"))
+    Path("option.yaml").write_text(RECIPE.replace("epochs", "epoch"))
+    Path("broken.yaml").write_text("task: [a\nb: c")
+    Path("model.sonde").write_bytes(b"hello")
+    return tmp_path
+
+
+@pytest.fixture
+def shell(home: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """`sonde ...` in this process: exit code, stdout, stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.run(list(words))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+WRONG = {
+    "no target": (2, ["train", "rows.csv"]),
+    "unknown target": (2, ["train", "rows.csv", "--target", "lable"]),
+    "unknown kind by flag": (2, ["train", "rows.csv", "--target", "label", "--model", "densse"]),
+    "unknown kind in a recipe": (2, ["train", "kind.yaml"]),
+    "unknown option in a recipe": (2, ["train", "option.yaml"]),
+    "a recipe that is not YAML": (2, ["train", "broken.yaml"]),
+    "a target beside a recipe": (2, ["train", "recipe.yaml", "--target", "label"]),
+    "a change without a value": (2, ["train", "recipe.yaml", "--set", "seed"]),
+    "unknown flag": (2, ["train", "rows.csv", "--tarket", "label"]),
+    "unknown command": (2, ["trian", "rows.csv"]),
+    "no path": (2, ["train"]),
+    "a number that is none": (2, ["train", "rows.csv", "--target", "label", "--seed", "one"]),
+    "a file in the way": (2, ["init", "rows.csv", "--target", "label", "--output", "rows.csv"]),
+    "unreadable data": (65, ["train", "bad.yaml"]),
+    "damaged model": (65, ["predict", "model.sonde", "rows.csv"]),
+    "damaged model to evaluate": (65, ["evaluate", "model.sonde"]),
+    "missing data": (74, ["train", "none.csv", "--target", "label"]),
+    "missing recipe": (74, ["train", "none.yaml"]),
+    "missing model": (74, ["predict", "none.sonde", "rows.csv"]),
+    "missing rows": (74, ["predict", "model.sonde", "none.csv"]),
+    "missing data to inspect": (74, ["inspect", "none.csv"]),
+    "a folder without a run": (74, ["seal", "."]),
+}
+WITHOUT_TORCH = [name for name, (_, words) in WRONG.items()
+                 if "option.yaml" not in words and "bad.yaml" not in words
+                 and words[0] not in ("seal", "evaluate") and name != "damaged model"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "words"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_has_its_exit_code_and_one_json_object(
+    code: int, words: list[str], shell: Shell
+) -> None:
+    found, out, err = shell(*words)
+    assert found == code
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("error:") == 1
+    assert "Traceback" not in err
+    found, out, err = shell(*words, "--json")
+    assert found == code
+    assert out.count("\n") == 1
+    told = from_json(out)
+    assert told["exit_code"] == code
+    assert f"error: {told['error']}\n" == err
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_they_import_no_torch(name: str, home: Path) -> None:
+    """Nor anything else that takes long; checked by asking the process itself."""
+    code = (
+        "import sys; from sonde.app import cli; code = cli.run(sys.argv[1:])\n"
+        "heavy = {'torch', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    expected, words = WRONG[name]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == expected, done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["--version"], ["inspect", "rows.csv"]])
+def test_help_and_looking_at_data_import_no_torch(words: list[str], home: Path) -> None:
+    code = (
+        "import sys; from sonde.app import cli; code = cli.run(sys.argv[1:])\n"
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert not done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError, 2), (DataError, 65), (DamagedBundle, 65), (MissingPackage, 69), (SondeError, 70),
+     (RunLocked, 73), (StorageError, 74), (Interrupted, 75)],
+)  # fmt: skip
+def test_every_type_of_error_ends_with_its_code(
+    error: type[SondeError], code: int, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error("what came, what was expected, what to do")
+
+    monkeypatch.setattr("sonde.data.inspect.inspect_source", fails)
+    found, out, err = shell("inspect", "rows.csv", "--json")
+    assert (found, err) == (code, "error: what came, what was expected, what to do\n")
+    assert from_json(out)["kind"] == error.__name__
+
+
+def test_a_fault_of_ours_says_so_with_all_we_know(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sonde.data.inspect.inspect_source", lambda source: 1 / 0)
+    code, out, err = shell("inspect", "rows.csv")
+    assert code == 70
+    assert "ZeroDivisionError" in err
+    assert "this is a fault in Sonde, not in what you did. Please report it" in err
+    assert out == ""
+
+
+def test_a_fault_of_ours_is_one_json_object_too(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sonde.data.inspect.inspect_source", lambda source: 1 / 0)
+    code, out, _ = shell("inspect", "rows.csv", "--json")
+    assert code == 70
+    assert from_json(out)["exit_code"] == 70
+
+
+def test_train_judge_predict_evaluate_and_seal(shell: Shell) -> None:
+    """The whole way, each step's JSON naming what the next one needs."""
+    code, out, err = shell("train", "recipe.yaml", "--json")
+    assert code == 0, err
+    told = from_json(out)
+    assert Path(told["report"]).is_file()
+    assert set(told["verdict"]["scores"]) >= {"accuracy", "auc"}
+    code, out, _ = shell("predict", told["model"], "rows.csv", "--json")
+    assert code == 0
+    assert len(from_json(out)["answers"]) == 80
+    code, out, _ = shell("evaluate", told["model"], "--json")
+    assert code == 0
+    assert from_json(out)["scores"] == told["verdict"]["scores"]
+    code, out, _ = shell("evaluate", told["model"], "rows.csv", "--json")
+    assert code == 0
+    assert from_json(out)["rows"] == 80
+    code, out, _ = shell("seal", told["run"], "--output", "again.sonde", "--json")
+    assert code == 0
+    assert Path("again.sonde").read_bytes() == Path(told["model"]).read_bytes()
+    code, out, _ = shell("predict", told["model"], "rows.csv", "--output", "answers.jsonl")
+    assert (code, out) == (0, "")
+    assert len(Path("answers.jsonl").read_text().splitlines()) == 80
+
+
+def test_flags_and_set_change_the_recipe(shell: Shell) -> None:
+    words = ["--model", "dense", "--epochs", "0.5", "--seed", "3", "--run-dir", "here", "--no-judge",
+             "--set", "paradigm.batch_size=5", "--set", "split={kind: random, test: 0.3}"]  # fmt: skip
+    code, out, err = shell("train", "recipe.yaml", *words)
+    assert code == 0, err
+    assert "The test part was not opened." in out
+    found = from_yaml(Path("here/recipe.yaml").read_text())
+    assert found["model"]["kind"] == "dense"
+    assert found["paradigm"]["budget"]["epochs"] == 0.5
+    assert found["paradigm"]["batch_size"] == 5
+    assert (found["seed"], found["split"]["test"]) == (3, 0.3)
+
+
+def test_a_recipe_that_init_wrote_trains(shell: Shell) -> None:
+    code, out, err = shell("init", "rows.csv", "--target", "label", "--output", "new.yaml")
+    assert (code, out) == (0, "")
+    assert "sonde train new.yaml" in err
+    found = from_yaml(Path("new.yaml").read_text())
+    assert found["task"] == {"kind": "classification", "target": "label"}
+    assert found["source"]["path"] == "rows.csv"
+    code, out, _ = shell("init", "rows.csv", "--target", "label", "--json")
+    assert from_json(out) == found
+    code, _, err = shell("train", "new.yaml", "--epochs", "1", "--no-judge")
+    assert code == 0, err
+
+
+def test_a_number_is_regressed_from_the_data_alone(shell: Shell) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60))
+    lines = [f"{a},{b},{a + b}" for a, b in zip(x, y, strict=True)]
+    Path("sum.csv").write_text("a,b,sum\n" + "\n".join(lines) + "\n")
+    code, out, err = shell("train", "sum.csv", "--target", "sum", "--epochs", "1")
+    assert code == 0, err
+    assert "target sum" in err
+    assert "mae" in out
+    assert "runs/sum-1/model.sonde" in out
+
+
+def test_schema_prints_what_editors_need(shell: Shell) -> None:
+    code, out, _ = shell("schema")
+    assert code == 0
+    assert from_json(out)["properties"]["task"] == {"$ref": "#/$defs/task"}
+
+
+def test_a_run_that_is_asked_to_stop_ends_with_75(shell: Shell, home: Path) -> None:
+    """And the same command goes on."""
+    code = (
+        "import os, signal, sys; from sonde.run.loop import Loop; from sonde.app import cli\n"
+        "log = Loop._log\n"
+        "def kill(self, at, *rest):\n"
+        "    log(self, at, *rest)\n"
+        "    if at.step == 1: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Loop._log = kill\n"
+        "cli.main(['train', 'recipe.yaml', '--no-judge'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 75, done.stderr
+    assert "stopped by SIGTERM after step 1; everything is saved" in done.stderr
+    found, out, err = shell("train", "recipe.yaml", "--no-judge")
+    assert found == 0, err
+    assert "runs/rows-1/model.sonde" in out
+
+
+def test_a_reader_that_leaves_is_no_fault(home: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-m", "sonde.app.cli", "inspect", "rows.csv"]
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
