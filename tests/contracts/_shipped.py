@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import sonde
 from PIL import Image as Pillow
+
+import sonde
 
 ROWS = 240
 
@@ -84,9 +85,7 @@ def _mixed(folder: Path) -> tuple[dict[str, Any], sonde.Source]:
     names = [f"{row:03}.png" for row in range(ROWS)]
     _draw(folder / "pictures", names)
     pyarrow.csv.write_csv(table().append_column("file", pa.array(names)), folder / "rows.csv")
-    source = sonde.Folder(
-        str(folder / "pictures"), table=str(folder / "rows.csv"), image="file"
-    )
+    source = sonde.Folder(str(folder / "pictures"), table=str(folder / "rows.csv"), image="file")
     columns = {"file": "image", "size": "number", "colour": "category", "label": "category"}
     return {"columns": columns, "model": {"kind": "dense", "hidden": [16]}}, source
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-import sonde
 from PIL import Image as Pillow
 
+import sonde
 from sonde.contracts.data import Assignment, Column, Source, Split
 from sonde.contracts.recipe import Recipe
 from sonde.core.port import PART
@@ -252,7 +252,7 @@ def test_arrays_in_parts_learn_from_the_training_arrays(form: str, tmp_path: Pat
     def stored(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
         small = {field: array.astype(np.uint8) for field, array in arrays.items()}
         if form == "npz":
-            np.savez(tmp_path / f"{name}.npz", **small)
+            np.savez(tmp_path / f"{name}.npz", **small)  # type: ignore[arg-type]  # its stub
             return {field: f"{name}.npz:{field}" for field in small}
         for field, array in small.items():
             head = bytes([0, 0, 8, 1]) + len(array).to_bytes(4, "big")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import sonde
 from PIL import Image as Pillow
 
+import sonde
 from sonde.core.errors import (
     DamagedBundle,
     DataError,
@@ -30,11 +31,13 @@ from sonde.core.errors import (
     UnknownColumn,
     UsageError,
 )
+from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
 from sonde.data.sources.world import Gymnasium
 from sonde.run.archive import MEMBERS, read_archive, write_archive
 from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory
+from sonde.run.loop import Callback
 from sonde.workflow.fit import as_recipe
 
 MESSAGES = Path(__file__).parent / "messages"
@@ -85,7 +88,9 @@ def pictures(broken: int) -> str:
 
 def model() -> Path:
     """A small sealed model."""
-    return fit({"columns": {"area": "number", "label": "category"}, "model": "linear"}).directory.model
+    run = fit({"columns": {"area": "number", "label": "category"}, "model": "linear"})
+    path: Path = run.directory.model
+    return path
 
 
 def resealed(member: str, change: Callable[[Any], Any]) -> Path:
@@ -121,15 +126,13 @@ def flip() -> Any:
 
 def locked() -> Any:
     home = Path("runs/one")
-    try:
+    with suppress(KeyboardInterrupt):
         sonde.fit(CLASSIFY, houses(), run_dir=home, callbacks=[Dies()])
-    except KeyboardInterrupt:
-        pass
     with RunDirectory(home).locked():
         return sonde.fit(CLASSIFY, houses(), run_dir=home)
 
 
-class Dies(sonde.Callback):
+class Dies(Callback):
     def on_step(self, step: int, logs: Any) -> None:
         raise KeyboardInterrupt
 
@@ -251,6 +254,16 @@ def compare(name: str, text: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def _no_plug_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Messages list the kinds there are: those of this package, whatever else is installed."""
+    monkeypatch.setattr("sonde.core.registry.entry_points", lambda **_: ())
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_plug_ins")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_message(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -10,6 +10,7 @@ import pickle
 import random
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-import sonde
 
+import sonde
 from sonde.contracts.task import stack
 from sonde.core.errors import DamagedBundle
 from sonde.core.text import from_json
@@ -32,7 +33,7 @@ from sonde.workflow.judge import judge_rows
 from tests.contracts._shipped import Shipped, command, lines, table, trained
 
 KINDS = ["table", "pictures", "mixed"]
-WITH_NEWS = [
+WITH_NEWS: list[dict[str, Any]] = [
     {"size": 51.5, "colour": "red", "code": 2, "flag": True},
     {"size": None, "colour": "never seen", "code": 9, "flag": None},
     {"size": 1e6, "colour": None, "code": None, "flag": False},
@@ -58,7 +59,8 @@ def tabular(all_shipped: dict[str, Shipped]) -> Shipped:
 
 
 def file_of(shipped: Shipped) -> Path:
-    return shipped.run.directory.model
+    path: Path = shipped.run.directory.model
+    return path
 
 
 def reopened(shipped: Shipped) -> Bundle:
@@ -169,7 +171,7 @@ def test_one_changed_byte_anywhere_is_found(shipped: Shipped, tmp_path: Path) ->
     with zipfile.ZipFile(file_of(shipped)) as file:
         heads = [info.header_offset + rng.randrange(30) for info in file.infolist()]
     steps = np.linspace(0, len(data), 101).astype(int)
-    spread = [rng.randrange(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
+    spread = [rng.randrange(a, b) for a, b in pairwise(steps)]
     damaged = tmp_path / "model.sonde"
     for place in heads + spread:
         other = bytes([data[place] ^ rng.randrange(1, 256)])

@@ -26,10 +26,11 @@ from _kill import Calls, Plan, saved_steps, watch_operations
 from _recipes import RUNS
 from torch import Tensor
 
-import sonde
-import sonde.app.cli
+from sonde.app import cli
 from sonde.app.output import complain
+from sonde.contracts.learn import Phase
 from sonde.core.errors import SondeError
+from sonde.run.loop import Callback
 from sonde.workflow.fit import fit
 
 _FIRST_USED = ("sklearn.ensemble", "sklearn.linear_model", "torch._dynamo")
@@ -39,7 +40,7 @@ _GUARD = 300
 """Seconds after which a child that hangs is ended, so that its test fails."""
 
 
-class Watch(sonde.Callback):
+class Watch(Callback):
     """Prints, for every step, what it left behind; begins to count calls where the plan says."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
@@ -50,7 +51,7 @@ class Watch(sonde.Callback):
         if plan.after_step == 0 or ended:
             self._begin()
 
-    def on_phase_start(self, phase: sonde.Phase) -> None:
+    def on_phase_start(self, phase: Phase) -> None:
         self._learner: Any = phase.learner
         if self._saved >= self._plan.after_step:
             self._begin()
@@ -106,7 +107,7 @@ def train(recipe: str, folder: Path, plan: Plan) -> None:
 def command_line(arguments: list[str], plan: Plan) -> int:
     """`sonde ...`, as its entry point runs it."""
     Calls(plan).begin()
-    return sonde.app.cli.run(arguments)
+    return cli.run(arguments)
 
 
 def child(order: dict[str, Any], streams: list[int]) -> int:

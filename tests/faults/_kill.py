@@ -86,7 +86,9 @@ def watch_operations(plan: Plan) -> list[str]:
     return begun
 
 
-def _counted(name: str, real: Callable[..., Any], plan: Plan, begun: list[str]) -> Callable:
+def _counted(
+    name: str, real: Callable[..., Any], plan: Plan, begun: list[str]
+) -> Callable[..., Any]:
     def operation(*arguments: Any, **options: Any) -> Any:
         begun.append(f"{'checkpoint' if _saving() else 'run'} {name}")
         if len(begun) == plan.operation:

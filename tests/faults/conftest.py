@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
-from _children import Nursery, Straight
+from _children import Nursery
+from _outcomes import Straight
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from _children import KILLED, Nursery, Straight, check_checkpoints, events
+from _children import KILLED, Nursery
 from _kill import Plan
+from _outcomes import Straight, check_checkpoints, events
 from _recipes import SAVED_EVERY
 
 from sonde.core.errors import DataError

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from _children import KILLED, Nursery, Straight, check_checkpoints, command_line
+from _children import KILLED, Nursery, command_line
 from _kill import Plan
+from _outcomes import Straight, check_checkpoints
 from _recipes import RUNS, table_file
 
 from sonde.core.errors import Interrupted

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from _children import KILLED, Child, Nursery, Straight, command_line, names
+from _children import KILLED, Child, Nursery, command_line
 from _kill import Plan
+from _outcomes import Straight, names
 from _recipes import table_file
 
 from sonde.core.errors import RunLocked

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _children import KILLED, Ended, Nursery, Straight, check_checkpoints, events
+from _children import KILLED, Ended, Nursery
 from _kill import Plan
+from _outcomes import Straight, check_checkpoints, events
 from _recipes import SAVED_EVERY
 
 

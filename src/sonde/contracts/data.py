@@ -162,10 +162,17 @@ class Column(Spec):
 
 @dataclass(frozen=True)
 class Field:
-    """A raw field of a source: its name and Arrow type."""
+    """A raw field of a source.
+
+    Attributes:
+        name: as it stands in the data.
+        type: its Arrow type.
+        kind: the column kind the source knows it to be, such as the classes that folders are.
+    """
 
     name: str
     type: pa.DataType
+    kind: str | None = None
 
 
 class Source(Spec):

@@ -93,7 +93,8 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
         DataError: it has no rows.
     """
     unread: list[RowError] = []
-    names = [item.name for item in source.fields() if not item.name.startswith("#")]
+    said = {item.name: item.kind for item in source.fields() if not item.name.startswith("#")}
+    names = list(said)
     kept: dict[str, list[pa.Array]] = {name: [] for name in names}
     rows, complete = 0, True
     for chunk in source.scan(names, unread.append):
@@ -110,7 +111,7 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
     if not rows:
         raise DataError(f"{source.title} has no rows. Give data with at least one row.")
     whole = {name: pa.chunked_array(parts).combine_chunks() for name, parts in kept.items()}
-    findings = [_find(name, values) for name, values in whole.items()]
+    findings = [_find(name, values, said[name]) for name, values in whole.items()]
     return Inspection(source.title, rows, complete, findings, unread, _repeated(whole))
 
 
@@ -201,8 +202,8 @@ def _remarks(inspection: Inspection) -> Iterator[str]:
         )
 
 
-def _find(name: str, values: pa.Array) -> Finding:
-    """The surest claim on a field, or why it is left out."""
+def _find(name: str, values: pa.Array, said: str | None) -> Finding:
+    """What the source says of a field, else the surest claim, or why it is left out."""
     facts: dict[str, Any] = {
         "type": str(values.type),
         "rows": len(values),
@@ -212,6 +213,8 @@ def _find(name: str, values: pa.Array) -> Finding:
         values = plain(values)
         facts["distinct"] = len(pc.unique(values).drop_null())
     kind, claim = _surest(values)
+    if said and kind != said:
+        kind, claim = said, Guess(1.0, f"{facts['distinct']:,} values, as the source says")
     reason = claim.reason if claim else _unclaimed(values, facts)
     excluded = _useless(values, facts, claimed=claim is not None)
     if claim is None:

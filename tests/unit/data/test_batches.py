@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sonde.contracts.data import Sampler
-from sonde.core.batch import Batch, Padded
+from sonde.core.batch import Batch, Padded, tensor_of
 from sonde.core.registry import registry
 from sonde.data import batches
 from sonde.data.batches import Gather, StoreBatches
@@ -46,14 +46,14 @@ def made(store: dict[str, StoredColumn], rows: np.ndarray, run_seed: int = 0) ->
 
 
 def numbers(batch: Batch) -> list[int]:
-    rows = batch["#row"]
-    assert isinstance(rows, torch.Tensor)
-    return rows.tolist()
+    found: list[int] = tensor_of(batch, "#row").tolist()
+    return found
 
 
 @pytest.fixture(params=[dense, ragged])
 def store(request: pytest.FixtureRequest) -> dict[str, StoredColumn]:
-    return request.param()
+    found: dict[str, StoredColumn] = request.param()
+    return found
 
 
 @pytest.mark.parametrize("step", [0, 1, 5, 6, 17])
@@ -86,9 +86,9 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 def test_values_belong_to_their_rows(store: dict[str, StoredColumn]) -> None:
     for batch in islice(made(store, np.arange(ROWS)), 6):
         rows = torch.tensor(numbers(batch))
-        assert torch.equal(batch["x"], torch.stack([rows * 2, rows * 2 + 1], 1).float())
-        assert torch.equal(batch["label"], (rows % 3).int())
-        assert torch.equal(batch["#present:x"], rows % 2 == 0)
+        assert torch.equal(tensor_of(batch, "x"), torch.stack([rows * 2, rows * 2 + 1], 1).float())
+        assert torch.equal(tensor_of(batch, "label"), (rows % 3).int())
+        assert torch.equal(tensor_of(batch, "#present:x"), rows % 2 == 0)
 
 
 def test_ragged_rows_are_padded_with_zeros_to_the_longest() -> None:
@@ -112,12 +112,10 @@ def test_what_is_read_from_disk_is_what_lies_in_memory(monkeypatch: pytest.Monke
     assert not read.in_memory
     one, other = resident(np.array([3, 3, 0])), read(np.array([3, 3, 0]))
     assert one.keys() == other.keys()
-    for name, value in one.items():
-        same = other[name]
-        assert isinstance(value, torch.Tensor)
-        assert isinstance(same, torch.Tensor)
-        assert value.dtype == same.dtype
-        assert torch.equal(value, same)
+    for name in one:
+        same = tensor_of(other, name)
+        assert tensor_of(one, name).dtype == same.dtype
+        assert torch.equal(tensor_of(one, name), same)
 
 
 def test_the_thread_that_reads_ahead_ends_with_its_reader() -> None:

@@ -1,4 +1,4 @@
-"""The store: every row of every column once, whatever the chunks, found again by what decides it."""
+"""The store: every row of every column once, found again by all that decides its bytes."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_with_none_whole_it_stops_and_deletes_nothing(tmp_path: Path) -> None:
     for path in tmp_path.glob("*/MANIFEST.json"):
         path.write_text(json.dumps({"files": {}}))
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(DataError, match="no checkpoint is whole.*Nothing was deleted"):
+    with pytest.raises(DataError, match=r"no checkpoint is whole.*Nothing was deleted"):
         checkpoints.valid()
     assert sorted(tmp_path.rglob("*")) == before
 

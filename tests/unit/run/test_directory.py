@@ -53,7 +53,7 @@ def test_a_named_folder_is_new_or_the_same_run(tmp_path: Path) -> None:
     home = tmp_path / "deep" / "run"
     assert claim(home, ONE).facts == ONE | {"status": "started"}
     assert claim(home, ONE).path == home
-    with pytest.raises(UsageError, match=r"another run \(data differ\)"):
+    with pytest.raises(UsageError, match="another run: not the same data"):
         claim(home, OTHER)
 
 

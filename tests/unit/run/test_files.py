@@ -23,9 +23,7 @@ def test_new_content_takes_the_place_of_old_and_leaves_nothing_beside(tmp_path: 
     assert names(tmp_path / "deep") == ["file"]
 
 
-def test_a_write_that_is_cut_short_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_is_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """POSIX lets `write` take fewer bytes than it was given."""
     whole = os.write
     monkeypatch.setattr(os, "write", lambda file, data: whole(file, data[:3]))

@@ -29,7 +29,7 @@ class Counter(Learner):
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         with torch.no_grad():
-            self.weight += 1
+            self.weight.add_(1)
         return {}
 
     def shipped(self) -> nn.Module:
@@ -94,5 +94,5 @@ def test_it_goes_on_as_if_it_had_never_been_cut() -> None:
 
 
 def test_a_score_that_does_not_exist_is_named() -> None:
-    with pytest.raises(UsageError, match="unknown score 'acuracy'. Did you mean 'accuracy'"):
+    with pytest.raises(UsageError, match=r"unknown score 'acuracy'\. Did you mean 'accuracy'"):
         watched([0.1], "acuracy")

@@ -130,9 +130,7 @@ def test_unreadable_values_are_set_aside_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("bad", "refused"), [(2, False), (3, True)])
-def test_more_than_one_row_in_a_hundred_is_refused(
-    bad: int, refused: bool, tmp_path: Path
-) -> None:
+def test_more_than_one_row_in_a_hundred_is_refused(bad: int, refused: bool, tmp_path: Path) -> None:
     texts = ["bad" if row < bad else f"{row}" for row in range(ROWS)]
     asked = recipe(columns={"x": "number", "label": "category"})
     if refused:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-import sonde
 from sklearn.metrics import accuracy_score
 
+import sonde
 from sonde.core.errors import StorageError, UsageError
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import read_journal
@@ -94,7 +94,10 @@ def test_a_class_that_some_folds_never_meet_is_scored_as_wrong(rare: int, tmp_pa
 def trained(tmp_path_factory: pytest.TempPathFactory) -> sonde.Run:
     home = tmp_path_factory.mktemp("seal")
     pyarrow.csv.write_csv(table(), home / "rows.csv")
-    recipe = RECIPE | {"split": "random", "source": {"kind": "table", "path": str(home / "rows.csv")}}
+    recipe = RECIPE | {
+        "split": "random",
+        "source": {"kind": "table", "path": str(home / "rows.csv")},
+    }
     return sonde.fit(recipe, run_dir=home / "run")
 
 
@@ -113,7 +116,7 @@ def test_sealing_does_not_open_the_test_part(trained: sonde.Run, tmp_path: Path)
 
 
 def test_a_folder_that_holds_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"holds no run: it has no recipe\.yaml"):
+    with pytest.raises(StorageError, match=r"holds no run: it has no run\.json"):
         seal_run(tmp_path)
 
 

@@ -55,7 +55,8 @@ class Folder(Source):
 
     def fields(self) -> Sequence[RawField]:
         """`image` and `label` (and `#part`), or the table's fields; all are texts."""
-        return [RawField(name, pa.string()) for name in self._names]
+        known = {} if self._table else {"label": "category", self.image: "image"}
+        return [RawField(name, pa.string(), known.get(name)) for name in self._names]
 
     def scan(
         self,

@@ -1,0 +1,100 @@
+"""The pages say what is so: commands, flags, paths, links and Python as they stand are tried."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sonde.app.cli import app
+from sonde.app.output import STDIN
+from sonde.contracts.recipe import Recipe
+from sonde.core.text import from_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "sonde"
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/design.md",
+    "examples/README.md",
+)
+OURS = (*PAGES[:4], "docs/data-flow.svg")
+TREES = ("src/", "tests/", "docs/", "examples/", "bench/")
+PLACEHOLDERS = {"DATA": "data.csv", "MODEL": "model.sonde", "ROWS": "rows.csv", "RUN": "runs/a-1",
+                "RECIPE": "recipe.yaml", "NAME": "name"}  # fmt: skip
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [body for found, body in FENCE.findall(read(page)) if found == language]
+
+
+def prose(page: str) -> str:
+    return FENCE.sub("", read(page))
+
+
+def typed(page: str) -> Iterator[str]:
+    """Commands a reader is told to give, at a prompt or in a sentence."""
+    for block in blocks(page, "console"):
+        yield from (line[2:] for line in block.splitlines() if line.startswith("$ "))
+    yield from (code for code in CODE.findall(prose(page)) if " " in code)
+
+
+def arguments(command: str) -> list[str] | None:
+    """What follows `sonde` in a command, without what the shell keeps for itself."""
+    words = shlex.split(command.partition(" #")[0])
+    words = words[len(words) - words[::-1].index("|") :] if "|" in words else words
+    words = words[: words.index(">")] if ">" in words else words
+    if not words or words[0] != "sonde":
+        return None
+    given = [PLACEHOLDERS.get(word, word) for word in words[1:]]
+    return [STDIN if word == "-" else word for word in given]
+
+
+SONDE = [
+    pytest.param(given, id=" ".join(given))
+    for page in PAGES
+    for command in typed(page)
+    if (given := arguments(command)) is not None
+]
+
+
+def test_commands_were_found() -> None:
+    """Were the pattern wrong, the tests below would be about nothing."""
+    names = {case.values[0][0] for case in SONDE}
+    assert names >= {"inspect", "init", "train", "evaluate", "predict"}
+
+
+@pytest.mark.parametrize("given", SONDE)
+def test_a_command_on_a_page_is_one_that_there_is(given: list[str]) -> None:
+    """With its flags; a sentence may name a command alone."""
+    assert given[0] in set(app)
+    if len(given) > 1 and "--help" not in given:
+        _, bound, _ = app.parse_args(given, exit_on_error=False, print_error=False)
+        assert "options" not in bound.arguments, "predict takes any flag: pages must not invent one"
+
+
+def test_every_command_is_on_the_front_page() -> None:
+    commands = {name for name in app if not name.startswith("-")}
+    assert commands <= {name for name in commands if f"sonde {name}" in read("README.md")}
+
+
+def test_every_exit_code_is_on_the_front_page() -> None:
+    from sonde.core import errors
+
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    codes = {kind.exit_code for kind in kinds if issubclass(kind, errors.SondeError)}
+    shown = re.findall(r"^\| (\d+) \|", read("README.md"), re.MULTILINE)
+    assert {int(code) for code in shown} == {0, *codes}
