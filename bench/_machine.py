@@ -30,6 +30,6 @@ def in_words(facts: dict[str, Any]) -> str:
     """The same on one line."""
     features = ", ".join(facts["features"]) or "no vector features known"
     return (
-        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads, {features} "
+        f"{facts['processor']}, cores: {facts['cores']}, threads: {facts['threads']}, {features} "
         f"(torch's kernels: {facts['kernels']}), Python {facts['python']}, torch {facts['torch']}"
     )

@@ -18,8 +18,8 @@ from which nothing is taken away. Do not edit it.
 A number is the mean over seeds; the smallest and largest stand beside it, and the 95 % bootstrap
 interval of seed 0 over its test rows. The split's own seed stays 0 and a recipe's seed varies.
 Settings were chosen on validation rows; the test part was opened once for each training. *Training*
-is the time of steps and validation, *whole* that of the process: with reading, simple rivals and
-report. Peak memory is that of the process.
+is the time of steps and validation; *whole* counts reading, simple rivals and the report too. Peak
+memory is that of the whole process.
 """
 
 _COLUMNS = (
@@ -29,7 +29,7 @@ _COLUMNS = (
     "mean",
     "smallest to largest",
     "interval, seed 0",
-    "",
+    "reached",
     "training",
     "whole",
     "peak memory",

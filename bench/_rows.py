@@ -72,7 +72,8 @@ class Row:
     def must_in_words(self) -> str:
         """What counts as done."""
         if self.must is None:
-            return f"within {self.tolerance:.1%} of the closed form"
+            assert self.tolerance is not None, self.name
+            return f"within {100 * self.tolerance:g} % of the closed form"
         return f"{'≥' if self.unit.higher_is_better else '≤'} {self.unit.show(self.must)}"
 
     def met(self, mean: float, closed_form: float | None) -> bool:

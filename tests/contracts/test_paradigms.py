@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 import sonde
 from sonde.run.directory import RunDirectory
 from tests.contracts._strains import Strain, strains

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import sonde
 from sonde.app.cli import app
 from sonde.app.output import STDIN
 from sonde.contracts.recipe import Recipe
@@ -64,20 +65,17 @@ def arguments(command: str) -> list[str] | None:
 
 
 SONDE = [
-    pytest.param(given, id=" ".join(given))
-    for page in PAGES
-    for command in typed(page)
-    if (given := arguments(command)) is not None
+    given for page in PAGES for command in typed(page) if (given := arguments(command)) is not None
 ]
 
 
 def test_commands_were_found() -> None:
     """Were the pattern wrong, the tests below would be about nothing."""
-    names = {case.values[0][0] for case in SONDE}
+    names = {given[0] for given in SONDE}
     assert names >= {"inspect", "init", "train", "evaluate", "predict"}
 
 
-@pytest.mark.parametrize("given", SONDE)
+@pytest.mark.parametrize("given", SONDE, ids=" ".join)
 def test_a_command_on_a_page_is_one_that_there_is(given: list[str]) -> None:
     """With its flags; a sentence may name a command alone."""
     assert given[0] in set(app)
@@ -97,4 +95,75 @@ def test_every_exit_code_is_on_the_front_page() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     codes = {kind.exit_code for kind in kinds if issubclass(kind, errors.SondeError)}
     shown = re.findall(r"^\| (\d+) \|", read("README.md"), re.MULTILINE)
-    assert {int(code) for code in shown} == {0, *codes}
+    assert {int(code) for code in shown} == {0, 130, *codes}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_has_every_target_that_is_named(page: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named = {word for command in typed(page) for word in re.findall(r"\bmake (\w+)", command)}
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    links = [link.partition("#")[0] for link in LINK.findall(read(page)) if "://" not in link]
+    assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_are_there(page: str) -> None:
+    """Whole paths from the top; those of the package, such as `core/port.py`, in prose."""
+    words = {word for text in typed(page) for word in text.split()} | set(CODE.findall(prose(page)))
+    packages = tuple(f"{place.name}/" for place in SOURCE.iterdir() if place.is_dir())
+    whole = [word.rstrip(".,:") for word in words if word.startswith(TREES) and " " not in word]
+    inner = [word for word in words if word.startswith(packages) and word.endswith((".py", "/"))]
+    invented = {"data/columns/angle.py", "nets/models/cosine_net.py"}  # what one might add
+    wrong = [path for path in whole if not (ROOT / path).exists()]
+    wrong += [path for path in set(inner) - invented if not (SOURCE / path).exists()]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_on_a_page_compiles(page: str) -> None:
+    for number, block in enumerate(blocks(page, "python")):
+        compile(block, f"{page}, block {number}", "exec")
+
+
+def test_python_on_the_front_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the order of the page: a table is written, then a network is trained."""
+    monkeypatch.chdir(tmp_path)
+    for block in blocks("README.md", "python"):
+        exec(compile(block, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert (tmp_path / "diabetes.csv").read_text().startswith("age,sex,bmi,")
+    assert re.fullmatch(r"(0\.\d+|1) \[0\.\d+, (0\.\d+|1)\]", printed[0])
+    assert "'cultivar': 'class_" in printed[1]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_recipes_on_a_page_can_be_read(page: str) -> None:
+    for block in blocks(page, "yaml"):
+        Recipe.parse(from_yaml(block, where=page), where=page)
+
+
+def test_every_file_a_run_leaves_is_on_the_front_page(tmp_path: Path) -> None:
+    run = sonde.fit(
+        {"task": {"kind": "regression", "target": "y"}, "model": "linear",
+         "paradigm": {"kind": "supervised", "budget": {"epochs": 1}}},
+        {"x": [float(row) for row in range(40)], "y": [2.0 * row for row in range(40)]},
+        run_dir=tmp_path / "run",
+    )  # fmt: skip
+    left = {path.name for path in run.path.iterdir()} - {"lock"}
+    tree = next(block for block in blocks("README.md", "") if block.startswith("runs/"))
+    named = {word.rstrip("/,") for line in tree.splitlines()[1:] for word in line.split()}
+    assert left <= named
+
+
+@pytest.mark.parametrize("page", OURS)
+def test_pages_speak_of_sonde_alone(page: str) -> None:
+    """No word of the place where this text was written."""
+    found = re.findall(r"\bsessions?\b|\bhelpers?\b|/work/|/tmp/", read(page), re.IGNORECASE)
+    assert found == []

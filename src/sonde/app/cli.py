@@ -35,7 +35,7 @@ for command in (inspect, init, train, evaluate, predict, seal, demo, schema):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run a command and end with its exit code (DESIGN: 0, 2, 65, 69, 70, 73, 74, 75)."""
+    """Run a command and end with its exit code: 0, or that of the error, 130 on Ctrl-C."""
     sys.exit(run(sys.argv[1:] if argv is None else list(argv)))
 
 
@@ -56,12 +56,11 @@ def run(argv: list[str]) -> int:
         return 130
     except Exception:  # the last line of defence: our fault, with all we know
         traceback.print_exc()
-        print(
-            "error: this is a fault in Sonde, not in what you did. Please report it with the lines "
-            "above and the command you gave, where you got Sonde from.",
-            file=sys.stderr,
+        fault = SondeError(
+            "this is a fault in Sonde, not in what you did. Please report it with the lines "
+            "above and the command you gave, where you got Sonde from."
         )
-        return SondeError.exit_code
+        return complain(fault, as_json)
     return 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sonde.core.errors import SondeError
+from sonde.core.text import finite
 
 STDIN = "/dev/stdin"
 """What `-` stands for among arguments: option parsers take a bare `-` for the name of an option."""
@@ -15,7 +17,7 @@ STDIN = "/dev/stdin"
 
 def emit(data: Any) -> None:
     """The one JSON object of `--json`, on stdout."""
-    print(json.dumps(data, ensure_ascii=False, default=str))
+    print(json.dumps(finite(data), ensure_ascii=False, allow_nan=False, default=str))
 
 
 def complain(error: SondeError, as_json: bool) -> int:
@@ -25,6 +27,12 @@ def complain(error: SondeError, as_json: bool) -> int:
         kind = type(error).__name__
         emit({"error": str(error), "kind": kind, "exit_code": error.exit_code})
     return error.exit_code
+
+
+def megabytes(path: Path) -> str:
+    """A file's size for people."""
+    size = path.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def aligned(rows: Sequence[Sequence[str]], *, gap: int = 3) -> str:

@@ -278,6 +278,11 @@ class Split(Spec):
     seed: int = 0
     """The split's own seed: repeats with other seeds judge the same rows."""
 
+    @property
+    def num_assignments(self) -> int:
+        """How many assignments `folds` gives: more than one asks for cross-validation."""
+        return 1
+
     def completed(self, targets: Sequence[str]) -> Self:
         """A copy whose open questions are answered by the task's target fields."""
         return self

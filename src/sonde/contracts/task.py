@@ -292,6 +292,16 @@ class Task(Spec):
             rows.append(chunk.column("#row").to_numpy())
         return Judged(stack(predicted), stack(truth), np.concatenate(rows))
 
+    def pooled(self, folds: Sequence[tuple[Task, Judged]]) -> tuple[Task, Judged]:
+        """One judgement of all folds, and the task that scores it.
+
+        Each fold's task has columns fitted on its own rows; override where what they learned
+        decides what judged arrays mean, such as which class an index is.
+        """
+        judged = [each for _, each in folds]
+        predicted, truth = stack([j.predicted for j in judged]), stack([j.truth for j in judged])
+        return self, Judged(predicted, truth, np.concatenate([j.rows for j in judged]))
+
     def panels(self, judged: Judged) -> list[Panel]:
         """What the report shows of a judgement: so the report knows no task."""
         return []

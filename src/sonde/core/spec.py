@@ -173,8 +173,25 @@ def _readable(error: ValidationError, cls: type[Spec], where: str) -> RecipeErro
             problems.append((place, _sentence(detail, cls)))
     lines = [f"{at}: {text}" if at else text for at, text in problems]
     head = f"{where}: " if where else ""
-    joined = lines[0] if len(lines) == 1 else "\n       " + "\n       ".join(lines)
+    joined = lines[0] if len(lines) == 1 else "\n       ".join([f"{len(lines)} mistakes", *lines])
     return RecipeError(f"{head}{joined}", tuple(problems))
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of options",
+}
+"""Pydantic's types of complaint -> what was expected, in a user's words."""
 
 
 def _sentence(detail: ErrorDetails, cls: type[Spec]) -> str:
@@ -189,7 +206,8 @@ def _sentence(detail: ErrorDetails, cls: type[Spec]) -> str:
         case "missing":
             return "is missing, and has no default"
         case _:
-            return f"got {got!r}, expected: {message[:1].lower()}{message[1:]}"
+            expected = _EXPECTED.get(detail["type"]) or message.removeprefix("Input should be ")
+            return f"got {got!r:.200}, expected {expected}"
 
 
 def _fields_at(cls: type[Spec], place: tuple[int | str, ...]) -> list[str]:

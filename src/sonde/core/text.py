@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+import math
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def to_json(data: Any, *, indent: int | None = None) -> str:
     return json.dumps(
         data, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
     )
+
+
+def finite(node: Any) -> Any:
+    """Plain data in which numbers that are not finite are null: JSON has no word for them."""
+    if isinstance(node, Mapping):
+        return {key: finite(item) for key, item in node.items()}
+    if isinstance(node, list | tuple):
+        return [finite(item) for item in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
 def from_json(text: str, *, most_depth: int = 64) -> Any:

@@ -24,9 +24,10 @@ from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Arrays, Score, Task, stack
 from sonde.core import seed
 from sonde.core.batch import as_arrays, mapped
-from sonde.core.errors import DamagedBundle, DataError, UnknownKind, UsageError
+from sonde.core.errors import DamagedBundle, DataError, UsageError, listed
+from sonde.core.registry import registry
 from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
-from sonde.core.text import to_json
+from sonde.core.text import finite, to_json
 from sonde.data.batches import batch_of
 from sonde.data.rows import as_rows, from_jsonable, to_jsonable
 from sonde.run.archive import Archive, read_archive, write_archive
@@ -96,18 +97,21 @@ class Bundle:
 
         Raises:
             StorageError: there is no such file.
-            DamagedBundle: it is not what was sealed, or does not answer as it did.
+            DamagedBundle: it is not what was sealed, does not answer as it did, or needs a plug-in
+                that is not installed.
         """
         archive = read_archive(path)
         with_arrays = archive.arrays("columns.safetensors")
         try:
-            columns = columns_from(archive.json("columns.json"), with_arrays)
-            stored = archive.json("recipe.json")
-            task = Task.parse(archive.json("task.json")).bind(columns)
-            bare = _bare(Blueprint.parse(stored["recipe"]["model"]), task)
+            stored, plain = archive.json("recipe.json"), archive.json("columns.json")
+            asked, model = archive.json("task.json"), stored["recipe"]["model"]
+            parts = [("task", asked), ("model", model), *(("column", c) for c in plain.values())]
+            for family, part in parts:
+                _require(family, part["kind"], archive.path)
+            columns = columns_from(plain, with_arrays)
+            task = Task.parse(asked).bind(columns)
+            bare = _bare(Blueprint.parse(model), task)
             scores = scores_from(archive.json("scores.json"))
-        except UnknownKind as error:
-            raise archive.damaged(f"it needs a plug-in that is not installed: {error}") from None
         except DamagedBundle:
             raise
         except (UsageError, DataError, KeyError, TypeError, AttributeError) as error:
@@ -253,7 +257,8 @@ def refuse_errors(name: str, errors: Sequence[Any]) -> None:
     """
     if errors:
         first = errors[0]
-        more = f" ({len(errors) - 1} more rows are like this)" if len(errors) > 1 else ""
+        others = len(errors) - 1
+        more = f" ({others:,} more like this)" if others else ""
         raise DataError(
             f"column {name!r}, row {first.row}: got {first.got!r}, expected {first.expected}{more}"
         )
@@ -265,6 +270,16 @@ def to_jsonable_answers(answers: list[Row]) -> list[Row]:
         {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in answer.items()}
         for answer in answers
     ]
+
+
+def _require(family: str, kind: str, path: Path) -> None:
+    """Refuse a model whose plug-in is not installed."""
+    known = registry(family).names()
+    if kind not in known:
+        raise DamagedBundle(
+            f"{path} needs the {family} {kind!r}, which is not installed here. Known: "
+            f"{listed(known, 30)}. Install the package that adds it. Nothing was loaded."
+        )
 
 
 def _bare(blueprint: Blueprint, task: Task) -> nn.Module:
@@ -289,15 +304,6 @@ def _golden_from(archive: Archive) -> Golden:
         return Golden(stored["rows"], arrays, stored["answers"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None
-
-
-def finite(node: Any) -> Any:
-    """NaN scores become null: JSON has no word for them."""
-    if isinstance(node, Mapping):
-        return {key: finite(item) for key, item in node.items()}
-    if isinstance(node, list | tuple):
-        return [finite(item) for item in node]
-    return None if isinstance(node, float) and node != node else node
 
 
 def _no_rows() -> pa.RecordBatch:

@@ -101,7 +101,7 @@ class Checkpoints:
             shutil.rmtree(draft, ignore_errors=True)
         if _verified(place) is None:
             raise DataError(f"{place}: what was written is not what is read back; check the disk")
-        self._prune()
+        self._prune(place)
 
     def sweep(self) -> None:
         """Remove what a killed process left half written."""
@@ -133,9 +133,16 @@ class Checkpoints:
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True) if self.folder.exists() else []
 
-    def _prune(self) -> None:
-        """Drop all but the newest `keep`; the ends of phases stay."""
-        passing = [path for path in self._newest_first() if not path.name.endswith("-end")]
+    def _prune(self, newest: Path) -> None:
+        """Drop all but the newest `keep`; the ends of phases stay.
+
+        What is later than the one just written was passed over at the start: it counts for none.
+        """
+        passing = [
+            path
+            for path in self._newest_first()
+            if path.name <= newest.name and not path.name.endswith("-end")
+        ]
         for old in passing[self.keep :]:
             shutil.rmtree(old)
 
@@ -213,6 +220,9 @@ def resume_point(found: list[Checkpoint]) -> Iterator[Checkpoint]:
 
     Where the end of an earlier phase is missing, later checkpoints cannot be used: the newest
     point that has everything before it is taken.
+
+    Raises:
+        DataError: there are checkpoints, and none has everything before it.
     """
     ends = {point.position.phase: point for point in found if point.position.finished}
     for point in found:
@@ -221,3 +231,9 @@ def resume_point(found: list[Checkpoint]) -> Iterator[Checkpoint]:
             yield from (ends[phase] for phase in before)
             yield point
             return
+    if found:
+        lost = min(set(range(found[0].position.phase)) - set(ends))
+        raise DataError(
+            f"{found[0].path.parent}: the end of phase {lost + 1} is damaged, and later phases "
+            "need it. Nothing was deleted. Restore it from a copy, or start anew in another folder."
+        )

@@ -16,7 +16,7 @@ from typing import Any
 
 from sonde.core.errors import RunLocked, StorageError, UsageError
 from sonde.core.text import from_json, to_json
-from sonde.run.files import replace
+from sonde.run.files import is_draft, replace, sweep
 from sonde.run.journal import Journal
 
 
@@ -89,6 +89,7 @@ class RunDirectory:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         try:
+            sweep(self.path)
             yield
         finally:
             os.close(descriptor)
@@ -104,6 +105,8 @@ def choose(root: Path, name: str, identity: dict[str, Any]) -> RunDirectory:
             found = RunDirectory(root / f"{safe}-{number}")
             if not found.finished and _same(found.facts, identity):
                 return found
+            if _is_blank(found.path):
+                return _new(found.path, identity)
         return _new(root / f"{safe}-{numbers[0] + 1 if numbers else 1}", identity)
 
 
@@ -116,13 +119,13 @@ def claim(path: Path, identity: dict[str, Any]) -> RunDirectory:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _choosing(path.parent):
         found = RunDirectory(path)
-        if not path.exists() or not any(path.iterdir()):
+        if _is_blank(path):
             return _new(path, identity)
         if _same(found.facts, identity):
             return found
     differs = [key for key, value in identity.items() if found.facts.get(key) != value]
     raise UsageError(
-        f"{path} holds another run ({', '.join(differs)} differ). "
+        f"{path} holds another run: not the same {' and '.join(differs)}. "
         "Name another folder, or leave the name out to get the next number."
     )
 
@@ -132,6 +135,11 @@ def _new(path: Path, identity: dict[str, Any]) -> RunDirectory:
     made = RunDirectory(path)
     made.note(**identity, status="started")
     return made
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether nothing lies there but what a killed process left half written."""
+    return not path.exists() or all(is_draft(entry) for entry in path.iterdir())
 
 
 def _same(facts: dict[str, Any], identity: dict[str, Any]) -> bool:

@@ -60,3 +60,15 @@ def replace(path: Path, data: bytes | str) -> None:
         move(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def is_draft(path: Path) -> bool:
+    """Whether it is what a killed process left half written."""
+    return path.name.startswith(".tmp-")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half written here."""
+    for path in folder.iterdir():
+        if is_draft(path):
+            path.unlink(missing_ok=True)

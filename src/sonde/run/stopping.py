@@ -21,6 +21,7 @@ class Stopper:
         self._patience = stop.patience
         self._learner = learner
         self.value: float | None = None
+        self.loss = math.inf
         self.step = 0
         self.worse_in_a_row = 0
         self.best: State | None = None
@@ -33,9 +34,10 @@ class Stopper:
         """
         if self.score not in scores:
             raise UsageError(f"stop: {unknown('score', self.score, scores)}")
-        value = scores[self.score]
-        if self._better(value):
-            self.value, self.step, self.worse_in_a_row = value, step, 0
+        value, loss = scores[self.score], scores.get("loss", math.inf)
+        if self._better(value, loss):
+            self.value, self.loss = value, loss
+            self.step, self.worse_in_a_row = step, 0
             self.best = kept(self._learner.state())
         else:
             self.worse_in_a_row += 1
@@ -47,18 +49,26 @@ class Stopper:
 
     def state(self) -> State:
         """The counters; the best state is saved beside them."""
-        return {"value": self.value, "step": self.step, "worse": self.worse_in_a_row}
+        return {
+            "value": self.value,
+            "loss": self.loss,
+            "step": self.step,
+            "worse": self.worse_in_a_row,
+        }
 
     def restore(self, state: State, best: State | None) -> None:
         """Become what `state` was."""
-        self.value, self.step = state["value"], state["step"]
+        self.value, self.loss, self.step = state["value"], state["loss"], state["step"]
         self.worse_in_a_row, self.best = state["worse"], best
 
-    def _better(self, value: float) -> bool:
+    def _better(self, value: float, loss: float) -> bool:
+        """Of equal scores, which few validation rows often give, the smaller loss is better."""
         if math.isnan(value):
             return False
         if self.value is None:
             return True
+        if value == self.value:
+            return loss < self.loss
         up = self._learner.higher_is_better(self.score)
         return value > self.value if up else value < self.value
 

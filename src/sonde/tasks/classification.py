@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pyarrow as pa
 
-from sonde.contracts.data import Column, Row
-from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, Panel, SupervisedTask
+from sonde.contracts.data import Column, Raw, Row
+from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, Panel, SupervisedTask, Task
 from sonde.core.errors import DataError, UsageError
 from sonde.core.port import MISSING, Port, Ports
 from sonde.core.spec import Spec
@@ -170,6 +171,23 @@ class Classification(SupervisedTask):
             for name, rival in rivals.items()
         }
 
+    def pooled(self, folds: Sequence[tuple[Task, Judged]]) -> tuple[Task, Judged]:
+        """All folds by the classes that any of them knows; of one it never met, a fold says 0."""
+        column, name = self.columns[self.target], self.target
+        known = [task.columns[name].decode(_every(task.columns[name])) for task, _ in folds]
+        union = column.unlearned().named(name).fit([_rows(column, labels) for labels in known])
+        alike: list[tuple[Task, Judged]] = []
+        for labels, (task, judged) in zip(known, folds, strict=True):
+            place = union.encode(_rows(column, labels)).values.astype(np.int64)
+            index, truth = np.asarray(judged.predicted["index"]), judged.truth["index"]
+            probability = np.zeros((len(index), union.port.classes), np.float32)
+            probability[:, place] = judged.predicted["probability"]
+            predicted = {"index": place[index], "probability": probability}
+            found = np.where(truth < 0, -1, place[truth])
+            alike.append((task, Judged(predicted, {"index": found}, judged.rows)))
+        task, judged = super().pooled(alike)
+        return task.bind({**self.columns, name: union}), judged
+
     def panels(self, judged: Judged) -> list[Panel]:
         """Who is taken for whom, whether probabilities can be believed, the worst mistakes."""
         return [
@@ -187,3 +205,13 @@ class Classification(SupervisedTask):
     def _labels(self) -> list[str]:
         """The classes as a reader sees them, in the order of their indices."""
         return [str(label) for label in self.columns[self.target].decode(np.arange(self._classes))]
+
+
+def _every(column: Column) -> np.ndarray:
+    """(K,) the index of each class."""
+    return np.arange(column.port.classes)
+
+
+def _rows(column: Column, labels: list[Raw]) -> pa.RecordBatch:
+    """Labels as the raw rows of a column."""
+    return pa.record_batch({column.reads[0]: pa.array(labels)})

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Judged, Score, stack
+from sonde.contracts.task import Judged, Score
 from sonde.core.errors import UsageError
 from sonde.evaluate.scores import score_all
 from sonde.run.bundle import Bundle
 from sonde.run.directory import claim
 from sonde.run.weights import load_arrays
 from sonde.workflow.fit import Job, Run, as_recipe, carry_out, open_source
-from sonde.workflow.prepare import SourceRows, resolve
+from sonde.workflow.prepare import resolve
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Runs:
     """The folds of a cross-validation.
 
     Attributes:
+        path: the folder of the folds' runs.
         folds: one finished run per fold.
         scores: over the test rows of all folds together, each answered by the fold that had not
             seen it, with bootstrap intervals.
         bundle: trained on every row that is not kept for validation; None with `refit=False`.
     """
 
+    path: Path
     folds: list[Run]
     scores: Mapping[str, Score]
     bundle: Bundle | None
@@ -66,7 +68,7 @@ def cross_validate(
     source = open_source(checked, data)
     resolved, _ = resolve(checked, source)
     assert resolved.split is not None
-    number = sum(1 for _ in resolved.split.folds(SourceRows(source)))
+    number = resolved.split.num_assignments
     if number < 2:
         raise UsageError(
             f"split {resolved.split.kind} has one fold; cross-validation needs several. "
@@ -78,14 +80,15 @@ def cross_validate(
 
     def run(fold: int | None) -> Run:
         name = "all" if fold is None else f"fold-{fold}"
-        directory = claim(home / name, identity | {"fold": name})
+        directory = claim(home / name, identity | {"fold": fold})
         job = Job(checked, source, fingerprint, directory, fold)
         return carry_out(job, judge=fold is not None)
 
     folds = [run(fold) for fold in range(number)]
-    judged = _together([_judged(fold) for fold in folds])
-    scores = score_all(folds[0].bundle.task, judged, seed=checked.seed)
-    return Runs(folds, scores, run(None).bundle if refit else None)
+    first = folds[0].bundle.task
+    task, judged = first.pooled([(fold.bundle.task, _judged(fold)) for fold in folds])
+    scores = score_all(task, judged, seed=checked.seed)
+    return Runs(home, folds, scores, run(None).bundle if refit else None)
 
 
 def _next(title: str, identity: Mapping[str, Any]) -> Path:
@@ -109,8 +112,3 @@ def _judged(run: Run) -> Judged:
         if inner:
             parts[part][inner] = array
     return Judged(parts["predicted"], parts["truth"], arrays["rows"])
-
-
-def _together(folds: list[Judged]) -> Judged:
-    predicted, truth = ([getattr(f, part) for f in folds] for part in ("predicted", "truth"))
-    return Judged(stack(predicted), stack(truth), np.concatenate([f.rows for f in folds]))

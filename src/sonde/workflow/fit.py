@@ -118,6 +118,9 @@ def fit(
         if run_dir is not None
         else choose(Path("runs"), source.title, identity)
     )
+    folds = checked.split.num_assignments if checked.split else 1
+    if folds > 1:
+        say(f"the split has {folds} folds and this run trains the first; cross_validate trains all")
     job = Job(checked, source, fingerprint, directory)
     return carry_out(job, callbacks=callbacks, judge=judge)
 
@@ -155,27 +158,35 @@ def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = Tru
     """A run from wherever it stands to its end."""
     directory = job.directory
     with directory.locked():
-        if not directory.finished:
-            directory.note(fold=job.fold)
-            with _told(directory) as shown:
-                prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
-                bundle = _trained(prepared, directory, shown, callbacks)
-                if judge:
-                    bundle = judge_run(bundle, prepared, directory)
-                bundle.save(directory.model)
-            directory.note(status="finished")
-    return Run(directory, Bundle.load(directory.model))
+        unopened = judge and not directory.scores.exists()
+        if directory.finished and not unopened:
+            return Run(directory, Bundle.load(directory.model))
+        directory.note(fold=job.fold)
+        return _seal(job, callbacks=callbacks, judge=judge)
 
 
-def reseal(recipe: Recipe, source: Source, directory: RunDirectory) -> Run:
-    """A trained run's model file made anew, with the scores it measured."""
-    with directory.locked(), _told(directory) as shown:
-        fold = directory.facts.get("fold", 0)
-        prepared = prepare(recipe, source, directory, source.fingerprint(), fold)
+def reseal(recipe: Recipe, source: Source, directory: RunDirectory, *, judge: bool = False) -> Run:
+    """A trained run's model file made anew, with the scores it measured or measures now."""
+    with directory.locked():
+        job = Job(recipe, source, source.fingerprint(), directory, directory.facts.get("fold", 0))
+        return _seal(job, judge=judge)
+
+
+def _seal(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool) -> Run:
+    """Train from wherever the run stands, judge, seal, and open what was sealed."""
+    directory = job.directory
+    with _told(directory) as shown:
+        prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
+        bundle = _trained(prepared, directory, shown, callbacks)
         verdict = read_verdict(directory)
-        bundle = _trained(prepared, directory, shown, ())
-        bundle.scored(verdict.scores if verdict else {}).save(directory.model)
-    return Run(directory, Bundle.load(directory.model))
+        if judge:
+            bundle = judge_run(bundle, prepared, directory)
+        elif verdict is not None:
+            bundle = bundle.scored(verdict.scores)
+        bundle.save(directory.model)
+    run = Run(directory, Bundle.load(directory.model))
+    directory.note(status="finished")
+    return run
 
 
 def _trained(

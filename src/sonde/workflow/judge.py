@@ -11,12 +11,12 @@ import pyarrow as pa
 from sonde.contracts.data import Source
 from sonde.contracts.task import Arrays, Judged, Score, Task
 from sonde.core.port import PRESENT
-from sonde.core.text import to_json
+from sonde.core.text import finite, to_json
 from sonde.data.store import Store
 from sonde.evaluate.baselines import run_baselines
 from sonde.evaluate.intervals import intervals
 from sonde.evaluate.scores import compare, score_all, sentence
-from sonde.run.bundle import BATCH, Bundle, finite
+from sonde.run.bundle import BATCH, Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace as put
 from sonde.run.journal import read_journal

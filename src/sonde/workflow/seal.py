@@ -10,24 +10,24 @@ from sonde.run.directory import RunDirectory
 from sonde.workflow.fit import as_recipe, open_source, reseal
 
 
-def seal_run(run: Path, output: Path | None = None) -> Path:
+def seal_run(run: Path, output: Path | None = None, *, judge: bool = False) -> Path:
     """Restore the last learner of a trained run and seal it; the verified file's path.
 
-    Scores that the run measured stay; the test part is not opened again.
+    Scores that the run measured stay, and the test part stays as it is, unless `judge` opens it.
 
     Raises:
         StorageError: the folder holds no run.
         UsageError: the run's rows were given in Python, and cannot be read again.
     """
     directory = RunDirectory(run)
-    if not directory.recipe.exists():
-        raise StorageError(f"{run} holds no run: it has no recipe.yaml")
+    if not directory.facts or not directory.recipe.exists():
+        raise StorageError(f"{run} holds no run: it has no run.json and recipe.yaml")
     recipe = as_recipe(directory.recipe)
     if recipe.source is None:
         raise UsageError(
             f"the rows of {run} were given in Python; seal it there with  run.bundle.save(path)"
         )
-    reseal(recipe, open_source(recipe, None), directory)
+    reseal(recipe, open_source(recipe, None), directory, judge=judge)
     if output is None:
         return directory.model
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -57,7 +57,7 @@ def test_the_nearest_name_is_what_was_meant(
 def test_a_listing_counts_what_it_leaves_out(names: list[str], most: int) -> None:
     shown = errors.listed(names, most)
     if len(names) <= most:
-        assert shown == ", ".join(names)
+        assert shown == (", ".join(names) or "none")
     else:
         assert shown == ", ".join(names[:most]) + f", ... ({len(names) - most} more)"
 

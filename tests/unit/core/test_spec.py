@@ -68,7 +68,7 @@ def test_the_same_recipe_has_the_same_identity_however_often_it_saves() -> None:
     [
         ({"sede": 1}, "sede", "Did you mean 'seed'?"),
         ({"seed": "abc"}, "seed", "got 'abc', expected"),
-        ({"seed": -1}, "seed", "got -1, expected: input should be greater than or equal to 0"),
+        ({"seed": -1}, "seed", "got -1, expected greater than or equal to 0"),
         ({"task": {"kind": "regression"}}, "task.target", "is missing, and has no default"),
         ({"task": "regresion"}, "task", "Did you mean 'regression'?"),
         ({"task": 3}, "task", "expected a task: its name or a mapping with 'kind'"),

@@ -95,7 +95,7 @@ def test_without_a_picture_it_says_what_to_use() -> None:
     ("recipe", "wanted"),
     [
         ({"stages": []}, "got no stages, expected at least one, such as stages: [32, 64]"),
-        ({"stages": [0]}, "stages.0.channels: got 0, expected: input should be greater"),
+        ({"stages": [0]}, "stages.0.channels: got 0, expected greater"),
         ({"stages": [{"channels": 8, "layrs": 2}]}, "unknown option. Did you mean 'layers'?"),
         ({"stages": [{"channels": 8, "layers": 600}] * 2}, "got 1200 convolutions"),
         ({"kernel_size": 4, "padding": "same"}, "Use 5, or padding: valid"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> N
     Parameters
     ----------
     model
-        A `model.sonde`, or a run's folder.
+        A `model.sonde`, or a run's folder; the test part of a run that left it closed is opened.
     data
         Labelled rows the model has not seen; without it, the scores sealed into the model.
     json
@@ -23,6 +24,10 @@ def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> N
     """
     path = Path(there(model))
     file = path / "model.sonde" if path.is_dir() else path
+    if path.is_dir() and data is None and not (path / "scores.json").exists():
+        from sonde.workflow.seal import seal_run
+
+        seal_run(path, judge=True)
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(there(str(file)))
@@ -32,7 +37,10 @@ def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> N
         from sonde.data.memory import guess_source
         from sonde.workflow.judge import judge_rows
 
-        judged, scores = judge_rows(bundle, guess_source(there(data)))
+        source = guess_source(there(data))
+        if source.fingerprint() == bundle.facts.get("data"):
+            print(f"note: {data} is what the model was trained on", file=sys.stderr)
+        judged, scores = judge_rows(bundle, source)
         rows, title = len(judged.rows), f"{data}, {len(judged.rows):,} rows"
     if json:
         plain: dict[str, Any] = {name: vars(score) for name, score in scores.items()}

@@ -27,6 +27,8 @@ def init(
         Print one JSON object instead of YAML.
     """
     there(path)
+    if output is not None and Path(output).exists():
+        raise UsageError(f"{output} exists already. Name another file, or remove it first.")
     from sonde.app.begin import begin
     from sonde.core.text import to_yaml
     from sonde.workflow.fit import open_source
@@ -39,8 +41,6 @@ def init(
         emit(plain)
     elif output is None:
         print(to_yaml(plain), end="")
-    elif Path(output).exists():
-        raise UsageError(f"{output} exists already. Name another file, or remove it first.")
-    else:
+    if output is not None:
         Path(output).write_text(to_yaml(plain), encoding="utf-8")
         print(f"recipe     {output}\n           sonde train {output}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sonde.app.checks import there
-from sonde.app.output import emit
+from sonde.app.output import emit, megabytes
 
 
 def seal(run: str, /, *, output: str | None = None, json: bool = False) -> None:
@@ -27,4 +27,4 @@ def seal(run: str, /, *, output: str | None = None, json: bool = False) -> None:
     if json:
         emit({"model": str(path), "bytes": path.stat().st_size})
     else:
-        print(f"model      {path}   ({path.stat().st_size / 1e6:.1f} MB, verified)")
+        print(f"model      {path}   ({megabytes(path)}, verified)")

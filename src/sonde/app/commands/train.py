@@ -6,12 +6,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import check_kinds, is_recipe, read_recipe, there
-from sonde.app.output import emit, score_table
+from sonde.app.output import emit, megabytes, score_table
 from sonde.core.errors import UsageError
 from sonde.core.text import from_yaml
 
 if TYPE_CHECKING:
+    from sonde.contracts.recipe import Recipe
     from sonde.workflow.fit import Run
+
+
+_WITHOUT_RECIPE = {"paradigm.budget": {"epochs": 50}, "paradigm.stop": {"patience": 10}}
+"""How long to learn where nobody says: until validation rows say it is enough."""
 
 
 def train(
@@ -28,6 +33,9 @@ def train(
     json: bool = False,
 ) -> None:
     """Train, judge on the test part, seal. The same command again goes on where it was cut.
+
+    Where the recipe's split has several folds, every fold is trained and judged, then a last model
+    on the rows of all of them.
 
     Parameters
     ----------
@@ -56,11 +64,32 @@ def train(
     from sonde.workflow.fit import fit
 
     recipe = Recipe.parse(plain, where=path)
+    if recipe.split is not None and recipe.split.num_assignments > 1:
+        _every_fold(recipe, run_dir, json=json)
+        return
     run = fit(recipe, run_dir=run_dir, judge=not no_judge)
     if json:
         emit(summary(run))
     else:
         print(verdict(run))
+
+
+def _every_fold(recipe: Recipe, run_dir: str | None, *, json: bool) -> None:
+    """Cross-validation, as Python's `sonde.cross_validate` does it."""
+    from sonde.workflow.cross_validate import cross_validate
+
+    runs = cross_validate(recipe, run_dir=run_dir)
+    model = runs.path / "all" / "model.sonde"
+    spreads = {name: runs.spread(name) for name in runs.scores}
+    if json:
+        scores = {name: vars(score) for name, score in runs.scores.items()}
+        emit({"runs": str(runs.path), "model": str(model), "scores": scores, "spread": spreads})
+        return
+    first = next(iter(runs.scores.values()))
+    print(score_table(f"{len(runs.folds)} folds, {first.rows:,} rows", {"sonde": runs.scores}))
+    for name, (mean, low, high) in list(spreads.items())[:3]:
+        print(f"{name} over the folds: {mean:.4g}, from {low:.4g} to {high:.4g}")
+    print(f"model      {model}   (trained on the rows of all folds)")
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -81,12 +110,10 @@ def verdict(run: Run) -> str:
     from sonde.workflow.verdict import read_verdict
 
     found = read_verdict(run.directory)
-    size = run.directory.model.stat().st_size / 1e6
+    size = megabytes(run.directory.model)
     golden = len(run.bundle.golden.rows)
     where = [f"report     {run.report}"] if found else []
-    where.append(
-        f"model      {run.directory.model}   ({size:.1f} MB, {golden} golden rows, verified)"
-    )
+    where.append(f"model      {run.directory.model}   ({size}, {golden} golden rows, verified)")
     if found is None:
         return "\n".join(["The test part was not opened.", *where])
     table = score_table(f"test, {found.rows:,} rows", {"sonde": found.scores, **found.baselines})
@@ -124,4 +151,4 @@ def _plain(path: str, target: str | None, changes: dict[str, Any]) -> dict[str, 
     check_kinds(with_changes({}, changes))
     plain = begin(there(path), target).dump()
     print(f"source     {path}, target {plain['task']['target']}", file=sys.stderr)
-    return with_changes(plain, {"paradigm.stop": {"patience": 5}} | changes)
+    return with_changes(plain, _WITHOUT_RECIPE | changes)

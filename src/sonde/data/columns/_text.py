@@ -72,7 +72,7 @@ def to_numbers(
     if not pa.types.is_string(raw.type):
         try:  # not safe: integers beyond 2**53 lose digits, as any network's input does
             values = pc.cast(raw, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        except pa.ArrowNotImplementedError:
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # the second of bytes
             raise not_readable(raw, name, "numbers, or texts that are numbers") from None
         return values, np.zeros(len(raw), bool)
     text = trimmed(raw, drop)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -100,6 +100,10 @@ class Image(Column):
             return raw
         files = [None if path is None else Path(path).read_bytes() for path in raw.to_pylist()]
         return pa.array(files, pa.binary())
+
+    def advice(self, errors: Sequence[RowError]) -> str:
+        """To look at the files."""
+        return "Replace these files by pictures that open, or take their rows out of the data."
 
     def decode(self, arrays: np.ndarray | Ragged) -> list[np.ndarray]:
         """(N, C, H, W) back to pictures: (H, W) where grey, else (H, W, 3), uint8."""

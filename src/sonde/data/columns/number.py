@@ -7,7 +7,8 @@ as the mean and marked as not present, so that "unknown" can mean something to t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
+from sonde.core.text import to_json
 from sonde.data.columns._text import Text, counted, is_numeric, is_text, shortened, to_numbers
 
 _LARGEST = 1e150
@@ -24,6 +26,12 @@ _LARGEST = 1e150
 
 _FARTHEST = 1e30
 """Deviations from the mean beyond which float32 leaves a network no room to multiply."""
+
+_AROUND = re.compile(r"[^\d.+-]+")
+"""What stands around the digits of a number: units, separators of thousands."""
+
+_MOST_DROPPED = 4
+"""Differing texts around digits beyond which the advice to drop them would be a riddle."""
 
 _FEW = 10
 """Whole numbers with so few distinct values may be labels."""
@@ -97,6 +105,19 @@ class Number(Column):
         assert isinstance(arrays, np.ndarray), "numbers are not ragged"
         numbers: list[float] = (arrays.astype(np.float64) * self.deviation + self.mean).tolist()
         return numbers
+
+    def advice(self, errors: Sequence[RowError]) -> str:
+        """To drop what stands around the digits, where the rest then is a number."""
+        around = {text for e in errors for text in _AROUND.findall(str(e.got))}
+        drop = tuple(sorted(around | set(self.drop), key=lambda text: (-len(text), text)))
+        got = pa.array([str(e.got) for e in errors], pa.string())
+        if not 0 < len(drop) <= _MOST_DROPPED or to_numbers(got, name="", drop=drop)[1].any():
+            return super().advice(errors)
+        listed = ", ".join(map(to_json, drop))
+        return (
+            f"Fix them, or add to the recipe's columns  {self.name}: "
+            f"{{kind: number, drop: [{listed}]}}"
+        )
 
     @classmethod
     def guess(cls, sample: pa.Array) -> Guess | None:

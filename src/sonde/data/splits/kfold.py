@@ -22,6 +22,11 @@ class KFold(Split):
     stratify: str | None = None
     """The field whose values keep their proportion in every part."""
 
+    @property
+    def num_assignments(self) -> int:
+        """One for each fold."""
+        return self.num_folds
+
     def folds(self, rows: Rows) -> Iterator[Assignment]:
         """One assignment for each fold.
 

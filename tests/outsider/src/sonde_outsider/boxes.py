@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+from torch import Tensor
+
 from sonde import Batch, Column, Encoded, Loss, Metric, Padded, Port, Spec, SupervisedTask
 from sonde.contracts.data import Ragged
 from sonde.contracts.task import Arrays, Judged, stack
 from sonde.core.batch import select
-from torch import Tensor
 
 SCALE = 16.0
 

@@ -12,15 +12,28 @@ import numpy as np
 import pyarrow as pa
 import torch
 from pydantic import Field
-from sonde import Batch, Budget, Descent, DescentSettings, Learner, Loss, Metric, Paradigm, Phase
-from sonde import Port, Spec, Task
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from sonde import (
+    Batch,
+    Budget,
+    Descent,
+    DescentSettings,
+    Learner,
+    Loss,
+    Metric,
+    Paradigm,
+    Phase,
+    Port,
+    Spec,
+    Task,
+)
 from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
 from sonde.contracts.learn import Context
 from sonde.contracts.task import Arrays, Judged, Predictor
 from sonde.core.batch import part
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.functional import cross_entropy
 
 
 class Episodes(Sampler):
@@ -113,7 +126,7 @@ class Adapt(Task):
         return {"accuracy": Accuracy()}
 
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
-        """Episodes of the judged rows: three examples of each of the first classes, then questions."""
+        """Three examples of each of the first classes, then questions about their other rows."""
         rows = pa.Table.from_batches(list(chunks)).combine_chunks().to_batches()[0]
         labels = self.columns[self.target].encode(rows).values
         classes = [c for c in np.unique(labels) if (labels == c).sum() > 3][: self.ways]

@@ -12,14 +12,28 @@ from typing import ClassVar
 import numpy as np
 import torch
 from pydantic import Field
-from sonde import Batch, Blueprint, Budget, Descent, DescentSettings, Learner, Loss, Metric
-from sonde import Paradigm, Phase, Port, Spec, Task
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from sonde import (
+    Batch,
+    Blueprint,
+    Budget,
+    Descent,
+    DescentSettings,
+    Learner,
+    Loss,
+    Metric,
+    Paradigm,
+    Phase,
+    Port,
+    Spec,
+    Task,
+)
 from sonde.contracts.learn import Context
 from sonde.contracts.task import Arrays, Judged
 from sonde.core import seed
 from sonde.core.errors import UsageError
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 NOISE = 8
 

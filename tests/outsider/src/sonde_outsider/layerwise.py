@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from sonde import Batch, Budget, Dense, Descent, Learner, Loss, Phase, Port
-from sonde import Supervised
+from torch import Tensor, nn
+
+from sonde import Batch, Budget, Dense, Descent, Learner, Loss, Phase, Port, Supervised
 from sonde.contracts.learn import Context
 from sonde.core.batch import select
-from torch import Tensor, nn
 
 
 class Layerwise(Supervised):

@@ -14,13 +14,29 @@ import numpy as np
 import pyarrow as pa
 import torch
 from pydantic import Field
-from sonde import Batch, Budget, Column, Descent, DescentSettings, Encoded, Learner, Loss, Metric
-from sonde import Paradigm, Phase, Port, Spec, Task, World
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sonde import (
+    Batch,
+    Budget,
+    Column,
+    Descent,
+    DescentSettings,
+    Encoded,
+    Learner,
+    Loss,
+    Metric,
+    Paradigm,
+    Phase,
+    Port,
+    Spec,
+    Task,
+    World,
+)
 from sonde.contracts.learn import Context, Exactness
 from sonde.contracts.task import Arrays, Judged
 from sonde.core import seed as seeds
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 Policy = Callable[[np.ndarray], np.ndarray]
 
