@@ -160,10 +160,3 @@ def test_every_file_a_run_leaves_is_on_the_front_page(tmp_path: Path) -> None:
     tree = next(block for block in blocks("README.md", "") if block.startswith("runs/"))
     named = {word.rstrip("/,") for line in tree.splitlines()[1:] for word in line.split()}
     assert left <= named
-
-
-@pytest.mark.parametrize("page", OURS)
-def test_pages_speak_of_sonde_alone(page: str) -> None:
-    """No word of the place where this text was written."""
-    found = re.findall(r"\bsessions?\b|\bhelpers?\b|/work/|/tmp/", read(page), re.IGNORECASE)
-    assert found == []

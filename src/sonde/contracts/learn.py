@@ -178,6 +178,10 @@ class Context(ABC):
         """A network on its device, initialised from (seed, number of networks built before)."""
 
     @abstractmethod
+    def num_rows(self, part: Literal["train", "valid"]) -> int:
+        """How many rows a part has; 0 where there are none to learn from."""
+
+    @abstractmethod
     def batches(
         self,
         part: Literal["train", "valid"],

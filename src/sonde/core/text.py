@@ -15,12 +15,12 @@ from sonde.core.errors import RecipeError, StorageError
 _MOST_DIGITS = 4300  # Python itself makes no longer whole numbers from text
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types here
+class _Loader(yaml.SafeLoader):
     """A safe loader that refuses what a recipe never needs."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
         return super().compose_node(parent, index)
 

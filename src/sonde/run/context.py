@@ -65,6 +65,10 @@ class RunContext(Context):
         network = blueprint.build(inputs, outputs)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def num_rows(self, part: Literal["train", "valid"]) -> int:
+        """How many rows a part has."""
+        return len(self._data.parts.part(part))
+
     def batches(
         self,
         part: Literal["train", "valid"],

@@ -55,6 +55,7 @@ class _Progress:
     elapsed: float = 0.0
     ended: bool = False
     stopper: Stopper | None = None
+    loss: Tensor | None = None
     since: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
@@ -125,6 +126,7 @@ class Loop:
         self._reporter.start(phase.name, total, at.step)
         try:
             self._steps(at, total, request)
+            self._show(at, total)
         finally:
             self._journal.flush()
             self._reporter.end()
@@ -177,9 +179,13 @@ class Loop:
 
     def _log(self, at: _Progress, logs: Mapping[str, Tensor], total: int | None) -> None:
         self._journal.step(at.step, at.phase.name, logs)
-        if self._pulse.due() or at.step == total:
-            loss = logs.get("loss")
-            self._reporter.step(at.step, _place(at, total), None if loss is None else float(loss))
+        at.loss = logs.get("loss")
+        if self._pulse.due():
+            self._show(at, total)
+
+    def _show(self, at: _Progress, total: int | None) -> None:
+        loss = None if at.loss is None else float(at.loss)
+        self._reporter.step(at.step, _place(at, total), loss)
 
     def _interrupt(self, at: _Progress, reason: str) -> None:
         self._save(at)
@@ -254,6 +260,8 @@ def _over(at: _Progress) -> bool:
 
 def _evaluation_due(phase: Phase, step: int, total: int | None) -> bool:
     """At the end of every epoch, or every so many steps, and at the end of the phase."""
+    if phase.valid is None and phase.evaluate_every is None:
+        return False
     every = phase.evaluate_every or phase.batches.steps_per_epoch
     return step == total or bool(every and step % every == 0)
 

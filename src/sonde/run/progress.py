@@ -92,7 +92,7 @@ class Terminal:
 
     def tell(self, line: str) -> None:
         """A line above the bar."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def say(self, message: str) -> None:
         """A line above the bar."""

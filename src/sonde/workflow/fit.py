@@ -215,7 +215,7 @@ def described(prepared: Prepared) -> list[str]:
     assert recipe.columns is not None and recipe.model is not None
     sizes = ", ".join(f"{len(parts.part(p)):,} {p}" for p in ("train", "valid", "test"))
     kinds = [f"{name} {column.kind}" for name, column in prepared.columns.items()]
-    lines = [f"columns    {listed(kinds, 10)}", f"model      {recipe.model.describe()}"]
+    lines = [f"columns    {listed(kinds, 6)}", f"model      {recipe.model.describe()}"]
     if recipe.split is not None:
         lines.insert(0, f"split      {sizes} ({recipe.split.kind}, seed {recipe.split.seed})")
     lines += [f"left out   {name}: {why}" for name, why in prepared.excluded.items()]
@@ -239,8 +239,11 @@ def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
 
 
 def _golden_rows(prepared: Prepared, given: Sequence[str]) -> pa.RecordBatch:
-    """Raw validation rows, spread over the part; none where the task is given nothing."""
-    valid = prepared.parts.valid
+    """Raw validation rows, spread over the part; none where the task is given nothing.
+
+    Where nothing is kept for validation, training rows stand in: they prove the file as well.
+    """
+    valid = prepared.parts.valid if len(prepared.parts.valid) else prepared.parts.train
     if not given or not len(valid):
         return pa.RecordBatch.from_pylist([])
     picked = valid[np.unique(np.linspace(0, len(valid) - 1, GOLDEN).astype(int))]

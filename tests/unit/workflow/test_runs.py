@@ -133,3 +133,19 @@ def test_a_finished_run_is_opened_and_not_repeated(trained: sonde.Run) -> None:
     )
     assert trained.directory.journal_path.read_bytes() == before
     assert again.scores == trained.scores
+
+
+def test_a_run_without_validation_rows_trains_and_seals(tmp_path: Path) -> None:
+    """Early stopping is refused there, with what to do."""
+    rows = {"x": [float(row) for row in range(40)], "y": [2.0 * row for row in range(40)]}
+    recipe = {
+        "split": {"kind": "random", "valid": 0, "test": 0.2},
+        "task": {"kind": "regression", "target": "y"},
+        "model": "linear",
+        "paradigm": {"kind": "supervised", "budget": {"epochs": 1}},
+    }
+    run = sonde.fit(recipe, rows, run_dir=tmp_path / "run")
+    assert len(run.bundle.golden.rows) == 24
+    stopping = recipe["paradigm"] | {"stop": {"patience": 2}}
+    with pytest.raises(UsageError, match="needs validation rows"):
+        sonde.fit(recipe | {"paradigm": stopping}, rows, run_dir=tmp_path / "stop")

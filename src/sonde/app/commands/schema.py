@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from sonde.core.text import to_json
 
 
-def schema() -> None:
-    """Print the JSON Schema of recipes with every kind this machine has, plug-ins included."""
+def schema(*, json: bool = False) -> None:
+    """Print the JSON Schema of recipes with every kind this machine has, plug-ins included.
+
+    Parameters
+    ----------
+    json
+        Print it on one line.
+    """
     from sonde.contracts.recipe import Recipe
     from sonde.core.spec import schema as schema_of
 
-    print(json.dumps(schema_of(Recipe), indent=1))
+    print(to_json(schema_of(Recipe), indent=None if json else 1))

@@ -48,6 +48,12 @@ class Supervised(DescentSettings, Paradigm):
                 f"task {task.kind} compares rows of a batch with one another, so a batch cannot be "
                 "cut into micro-batches. Remove micro_batch, or take a smaller batch_size."
             )
+        validated = context.num_rows("valid") > 0
+        if self.stop and not validated:
+            raise UsageError(
+                "early stopping needs validation rows, and the split leaves none. "
+                "Give the split some, such as valid: 0.1, or remove stop."
+            )
         batches = context.batches("train", self.batch_size, sampler=self.sampler)
         network = context.build(context.model, task.inputs, task.outputs)
         descent = Descent(
@@ -58,7 +64,7 @@ class Supervised(DescentSettings, Paradigm):
             SupervisedLearner(network, descent, context),
             batches,
             self.budget,
-            valid=context.batches("valid", max(256, self.batch_size)),
+            valid=context.batches("valid", max(256, self.batch_size)) if validated else None,
             stop=self.stop,
         )
 
