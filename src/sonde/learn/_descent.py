@@ -75,6 +75,7 @@ class Descent(Stateful):
         self._total_steps = budget.total_steps(steps_per_epoch)
         self._seconds, self._elapsed, self._since = budget.seconds, 0.0, time.monotonic()
         self._average = copy.deepcopy(module).requires_grad_(False) if settings.average else None
+        self._followed = _pairs(self._average, module) if self._average is not None else ([], [])
 
     def minimize(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
         """One step down the mean of `loss` over the batch.
@@ -184,20 +185,13 @@ class Descent(Stateful):
             group["lr"] = self.learning_rate
         self._optimizer.step()
         if self._average is not None:
-            self._follow(self._average)
+            self._follow()
 
-    def _follow(self, average: nn.Module) -> None:
+    def _follow(self) -> None:
         """Moves the average; early on it forgets faster, so as not to drag the start along."""
         decay = min(self.settings.average or 0.0, (1 + self._steps) / (10 + self._steps))
         with torch.no_grad():
-            pairs = zip(
-                average.state_dict().values(), self.module.state_dict().values(), strict=True
-            )
-            for kept, now in pairs:  # running statistics of BatchNorm are averaged like weights
-                if kept.is_floating_point():
-                    kept.lerp_(now, 1 - decay)
-                else:
-                    kept.copy_(now)
+            torch._foreach_lerp_(*self._followed, 1 - decay)
 
     def _skip(self, batch: Batch) -> None:
         """Leaves the weights alone and says which rows were at hand."""
@@ -220,6 +214,16 @@ class Descent(Stateful):
 
     def _elapsed_now(self) -> float:
         return self._elapsed + time.monotonic() - self._since
+
+
+def _pairs(average: nn.Module, module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """What is averaged, and what it follows: weights, and running statistics of BatchNorm.
+
+    Counters among the buffers stay as they were: they decide nothing once a network is trained.
+    """
+    both = zip(average.state_dict().values(), module.state_dict().values(), strict=True)
+    followed = [(kept, now) for kept, now in both if kept.is_floating_point()]
+    return [kept for kept, _ in followed], [now for _, now in followed]
 
 
 def _like(weight: Tensor, moment: Any) -> Any:

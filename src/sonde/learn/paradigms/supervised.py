@@ -91,7 +91,8 @@ class SupervisedLearner(Learner):
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Augment, arrange, descend."""
-        self.network.train()
+        if not self.network.training:  # it walks every module, which a small net feels
+            self.network.train()
         batch = self.context.augment(batch)
         draw = seed.generator("arrange", self.context.device)
         inputs, targets = self.task.arrange(batch, True, draw)
