@@ -76,10 +76,12 @@ class Stop(Spec):
 
 
 class Batches(Protocol):
-    """What a phase iterates. `next` gives the batch of the present step and moves on."""
+    """What a phase iterates. `next` gives the batch of the present step and moves on.
 
-    prefetchable: bool
-    """False where batches depend on today's weights."""
+    Batches that come from a disk may read ahead in a thread of their own; those that are made by
+    today's weights must not.
+    """
+
     steps_per_epoch: int | None
     """None where there are no epochs."""
 

@@ -5,7 +5,6 @@ The position of a run is one integer: `seek` costs nothing, and nothing needs to
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from queue import Full, Queue
 from threading import Event, Thread
@@ -80,8 +79,6 @@ class Gather:
 class StoreBatches:
     """Batches of some rows of a store, without end, from any step on."""
 
-    prefetchable = True
-
     def __init__(
         self, gather: Gather, rows: np.ndarray, sampler: Sampler, batch_size: int, run_seed: int
     ) -> None:
@@ -110,10 +107,6 @@ class StoreBatches:
         """Batches from the present step on; a thread reads ahead where the data is on disk."""
         batches = self._forever_from(self._step)
         return batches if self._gather.in_memory else _ahead(batches)
-
-    def once(self) -> Iterator[Batch]:
-        """The batches of the first epoch, from its beginning."""
-        return itertools.islice(self._forever_from(0), self._steps)
 
     def _forever_from(self, step: int) -> Iterator[Batch]:
         while True:

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Column, Encoded, Ragged, RowError, Source
+from sonde.contracts.data import Column, Encoded, RowError, Source
 from sonde.core.errors import UnknownColumn, listed, nearest
 from sonde.core.spec import split_arrays
 from sonde.core.text import to_json
@@ -62,11 +62,6 @@ class StoredColumn:
         offsets = np.cumsum(lengths) - lengths
         steps = np.arange(lengths.sum()) + np.repeat(starts - offsets, lengths)
         return Encoded(self.values[steps], offsets, lengths, present)
-
-    def ragged(self) -> Ragged:
-        """The ragged arrays as one thing."""
-        assert self.starts is not None and self.lengths is not None, "a dense column"
-        return Ragged(self.values, self.starts, self.lengths)
 
 
 Store = Mapping[str, StoredColumn]

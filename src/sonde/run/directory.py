@@ -35,7 +35,6 @@ class RunDirectory:
         self.report = path / "report.html"
         self.model = path / "model.sonde"
         self._facts = path / "run.json"
-        self._lock: int | None = None
 
     @property
     def journal(self) -> Journal:

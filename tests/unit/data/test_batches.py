@@ -73,7 +73,6 @@ def test_an_epoch_meets_each_row_of_the_part_once(store: dict[str, StoredColumn]
     assert data.steps_per_epoch is not None
     met = [row for batch in islice(data, data.steps_per_epoch) for row in numbers(batch)]
     assert sorted(met) == rows.tolist()
-    assert sorted(row for batch in data.once() for row in numbers(batch)) == rows.tolist()
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:

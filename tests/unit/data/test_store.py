@@ -107,7 +107,7 @@ def test_ragged_columns_hold_every_row_in_order(size: int, tmp_path: Path) -> No
     source = Chunks(table=pa.table({"w": WORDS}), size=size)
     words = columns(w=Words())
     stored = build_store(source, words, "data", folder=tmp_path)["w"]
-    assert words["w"].decode(stored.ragged()) == WORDS
+    assert words["w"].decode(Ragged(stored.values, stored.starts, stored.lengths)) == WORDS
     rows = np.array([7, 1, 0, 7])
     taken = stored.take(rows)
     assert taken.starts is not None

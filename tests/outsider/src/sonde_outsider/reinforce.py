@@ -166,7 +166,6 @@ class _PolicyLearner(Learner):
 class _Episodes:
     """Batches of whole episodes, played by the network as it is when they are asked for."""
 
-    prefetchable = False
     steps_per_epoch = None
 
     def __init__(self, recipe: Reinforce, context: Context, learner: _PolicyLearner) -> None:
