@@ -26,6 +26,8 @@ from sonde.core.notice import say, tell
 from sonde.core.port import ROW
 from sonde.core.spec import Spec
 
+_TINY = torch.finfo(torch.float32).tiny
+
 _PATIENCE = 10
 """Steps in a row that may be skipped for a non-finite gradient before training stops."""
 
@@ -95,15 +97,17 @@ class Descent(Stateful):
             Diverged: the gradient was not finite for ten steps in a row.
         """
         self._optimizer.zero_grad(set_to_none=True)
-        total, weight = self._backward(loss, batch)
-        norm = self._divided(weight)
+        rows = count(batch)
+        size = self.settings.micro_batch or rows
+        mean = self._whole(loss, batch) if size >= rows else self._parts(loss, batch, size)
+        norm = self._norm()
         if torch.isfinite(norm):
             self._step(norm)
             self._skipped_in_a_row = 0
         else:
             self._skip(batch)
         self._steps += 1
-        return (total / weight).detach()
+        return mean
 
     def shipped(self) -> nn.Module:
         """The averaged weights where there are any, else the module itself."""
@@ -153,30 +157,46 @@ class Descent(Stateful):
         ]
         return [group for group in groups if group["params"]]
 
-    def _backward(self, loss: Callable[[Batch], Loss], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sums of losses and of weights over the micro-batches, with gradients of the sums."""
-        rows = count(batch)
-        size = self.settings.micro_batch or rows
+    def _whole(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
+        """The mean loss of a batch that goes through at once, with its gradients."""
+        total, weight = self._summed(loss, batch, 0)
+        mean = total / weight.clamp(min=_TINY)
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean.detach()
+
+    def _parts(self, loss: Callable[[Batch], Loss], batch: Batch, size: int) -> Tensor:
+        """The same part by part: gradients of the sums add up, and are divided once."""
         zero = torch.zeros((), device=self._device)
         total, weight = zero, zero
-        half = self.precision == "bfloat16"
-        for index, start in enumerate(range(0, rows, size)):
-            seed.reseed(self.name, self._steps, index)
-            piece = batch if size >= rows else part(batch, start, start + size)
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
-                found = loss(piece)
-            summed = found.sums.float().sum()
+        for index, start in enumerate(range(0, count(batch), size)):
+            summed, weighed = self._summed(loss, part(batch, start, start + size), index)
             summed.backward()  # type: ignore[no-untyped-call]
-            total, weight = total + summed.detach(), weight + found.weights.detach().float().sum()
-        return total, weight.clamp(min=torch.finfo(torch.float32).tiny)
+            total, weight = total + summed.detach(), weight + weighed
+        weight = weight.clamp(min=_TINY)
+        if gradients := self._gradients():
+            torch._foreach_div_(gradients, weight)
+        return total / weight
 
-    def _divided(self, weight: Tensor) -> Tensor:
-        """Divides every gradient by the whole batch's weight; the norm of the result."""
-        gradients = [w.grad for w in self._weights if w.grad is not None]
+    def _summed(
+        self, loss: Callable[[Batch], Loss], batch: Batch, index: int
+    ) -> tuple[Tensor, Tensor]:
+        """() float32 each: the sum of the rows' losses and of what the rows count for."""
+        seed.reseed(self.name, self._steps, index)
+        half = self.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            found = loss(batch)
+        return found.sums.float().sum(), found.weights.detach().float().sum()
+
+    def _gradients(self) -> list[Tensor]:
+        return [weight.grad for weight in self._weights if weight.grad is not None]
+
+    def _norm(self) -> Tensor:
+        """The norm of the whole gradient, () float32."""
+        gradients = self._gradients()
         if not gradients:
             return torch.zeros((), device=self._device)
-        torch._foreach_div_(gradients, weight)
-        return torch.nn.utils.get_total_norm(gradients)
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        return norm
 
     def _step(self, norm: Tensor) -> None:
         if self.settings.clip is not None:

@@ -91,10 +91,7 @@ def test_it_is_the_loop_one_would_write(kind: str, clip: float | None, schedule:
     for step in range(STEPS):
         optimizer.zero_grad()
         sums, weights = loss_of(module)(data(step))
-        sums.sum().backward()  # type: ignore[no-untyped-call]
-        for parameter in module.parameters():
-            assert parameter.grad is not None
-            parameter.grad /= weights.sum()
+        (sums.sum() / weights.sum()).backward()
         if clip is not None:
             nn.utils.clip_grad_norm_(module.parameters(), clip)
         for group in optimizer.param_groups:
