@@ -14,7 +14,12 @@ from sonde.core.errors import UsageError
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _WORTH_CASTING = 50_000
-"""Weights below which casting to bfloat16 costs more than its products save (measured on CPUs)."""
+"""Weights below which float32 is taken: casts cost more than bfloat16 products save.
+
+A rough line. Per weight a convolution works more than a dense layer: on two cores with avx512_bf16
+and batches of 64, dense nets of 72,000 weights took 1.25 times as long as in float32, of 274,000
+weights 0.79 times.
+"""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
