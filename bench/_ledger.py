@@ -1,16 +1,17 @@
 """The ledger: one line of JSON for each finished training, only ever added to.
 
-A training is known by its row, its seed, a hash of the recipe and a hash of Sonde's source code,
-so an entry is never mistaken for one of another recipe or of other code, and a training that is
-already there need not be done again.
+A training is known by its row, its seed, a hash of the recipe and a hash of that part of Sonde's
+code which the training imported, so an entry is never mistaken for one of another recipe or of
+other code, and a training that is already there need not be done again.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ class Entry:
         peak_bytes: largest resident memory of the process.
         resumed: whether it went on with an earlier attempt, so that `seconds` is not the whole.
         machine: cores, threads, processor features, versions.
+        modules: the files of the package that the training imported.
     """
 
     row: str
@@ -58,6 +60,7 @@ class Entry:
     resumed: bool
     finished: str
     machine: dict[str, Any]
+    modules: list[str] | None = None
 
     @property
     def key(self) -> Key:
@@ -114,18 +117,50 @@ class Ledger:
             os.truncate(self.path, whole)
 
 
-def present_key(row: Row, code: str) -> Key:
-    """The key an entry made now would have; the seed of the recipe is no part of it."""
+def present_key(row: Row, ledger: Ledger, package: Path) -> Key:
+    """The key an entry made now would have; the seed of the recipe is no part of it.
+
+    Which code counts is known from the row's last entry. A file that did not exist then comes in
+    only through another that has changed, or as a new kind in a registry.
+    """
+    newest = ledger.newest(row.name)
+    code = code_hash(package, newest[-1].modules if newest else None)
+    return recipe_key(row, code)
+
+
+def recipe_key(row: Row, code: str) -> Key:
+    """The key of a row's present recipe beside a hash of code."""
     plain = from_yaml(read_text(row.recipe), where=str(row.recipe))
     recipe = Recipe.parse(plain | {"seed": 0}, where=str(row.recipe))
     return Key(row.name, recipe.identity()[:16], code)
 
 
-def code_hash(package: Path) -> str:
-    """A hash of every Python file of a package, names and contents."""
+def code_hash(package: Path, modules: Iterable[str] | None = None) -> str:
+    """A hash of a package's Python code, names and contents, without comments and docstrings.
+
+    Args:
+        package: its folder.
+        modules: the files that count, relative to it; all where None.
+    """
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        content = path.read_bytes()
-        name = path.relative_to(package).as_posix()
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    names = (path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+    for name in sorted(names if modules is None else modules):
+        path = package / name
+        content = _without_words(path.read_text(encoding="utf-8")) if path.exists() else "gone"
+        digest.update(f"{name}\0{len(content)}\0{content}".encode())
     return digest.hexdigest()[:16]
+
+
+def _without_words(code: str) -> str:
+    """The code as it is compiled: comments, docstrings and layout decide no number."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            kept = [part for part in body if not _is_text(part)]
+            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import sonde
 from bench._machine import machine
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Score
@@ -65,6 +66,7 @@ def measure(job: Job) -> dict[str, Any]:
         "resumed": resumed,
         "closed_form": _closed_form(recipe) if job.closed_form else None,
         "machine": machine(),
+        "modules": _modules(),
     }
 
 
@@ -87,6 +89,14 @@ def _closed_form(recipe: Recipe) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         return closed_form_rmse(recipe, Path(folder))
+
+
+def _modules() -> list[str]:
+    """The files of Sonde that are imported by now, relative to its folder."""
+    home = Path(sonde.__file__).parent
+    named = [module for name, module in sys.modules.items() if name.partition(".")[0] == "sonde"]
+    files = (Path(module.__file__) for module in named if module.__file__)
+    return sorted(path.relative_to(home).as_posix() for path in files if home in path.parents)
 
 
 def main() -> None:

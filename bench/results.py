@@ -17,11 +17,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from bench._ledger import Entry, Key, Ledger, code_hash, present_key
+from bench._ledger import Entry, Ledger, code_hash, present_key, recipe_key
 from bench._page import page
 from bench._rows import ROOT, ROWS, SEEDS, Row
 
 DOCS = ROOT / "docs"
+PACKAGE = ROOT / "src" / "sonde"
 RUNS = ROOT / "runs" / "results"
 
 
@@ -40,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def write_page(ledger: Ledger) -> None:
     """`docs/results.md` from what is in the ledger now."""
-    code = code_hash(ROOT / "src" / "sonde")
-    present = {row.name: present_key(row, code) for row in ROWS}
+    present = {row.name: present_key(row, ledger, PACKAGE) for row in ROWS}
     (DOCS / "results.md").write_text(page(ledger, present, ROWS), encoding="utf-8")
 
 
@@ -58,12 +58,12 @@ def _asked(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _done(row: Row, seed: int, ledger: Ledger) -> bool:
     """Whether the training is in the ledger, after it was run where need be."""
-    key = present_key(row, code_hash(ROOT / "src" / "sonde"))
+    key = present_key(row, ledger, PACKAGE)
     if ledger.has(key, seed):
         print(f"{row.name}, seed {seed}: done before")
         return True
     print(f"{row.name}, seed {seed}: training", flush=True)
-    entry = _trained(row, seed, key)
+    entry = _trained(row, seed)
     if entry is None:
         print(f"{row.name}, seed {seed}: failed", flush=True)
         return False
@@ -72,10 +72,11 @@ def _done(row: Row, seed: int, ledger: Ledger) -> bool:
     return True
 
 
-def _trained(row: Row, seed: int, key: Key) -> Entry | None:
+def _trained(row: Row, seed: int) -> Entry | None:
     """The entry of a training in a process of its own, or None where that failed."""
     RUNS.mkdir(parents=True, exist_ok=True)
-    run = RUNS / f"{row.name}-{seed}-{key.recipe}-{key.code}"
+    whole = recipe_key(row, code_hash(PACKAGE))  # a run is gone on with by equal code alone
+    run = RUNS / f"{row.name}-{seed}-{whole.recipe}-{whole.code}"
     result = run.with_suffix(".json")
     job = {
         "recipe": str(row.recipe),
@@ -91,6 +92,7 @@ def _trained(row: Row, seed: int, key: Key) -> Entry | None:
         return None
     finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     measured = json.loads(result.read_text(encoding="utf-8"))
+    key = whole._replace(code=code_hash(PACKAGE, measured["modules"]))
     return Entry(**key._asdict(), seed=seed, finished=finished, **measured)
 
 

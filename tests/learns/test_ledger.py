@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from bench import results
-from bench._ledger import Entry, Key, Ledger, code_hash, present_key
+from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key
 from bench._page import page, verdict
-from bench._rows import ACCURACY, DOLLARS, ERROR, ROOT, ROWS, SEEDS, Row
+from bench._rows import ACCURACY, DOLLARS, ERROR, ROWS, SEEDS, Row
 
 ENTRY = Entry(
     row="digits",
@@ -143,8 +143,19 @@ def test_the_code_hash_sees_every_change(tmp_path: Path) -> None:
     assert len(seen) == 4
 
 
+def test_the_code_hash_sees_no_words_and_no_file_that_was_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text('"""One."""\nx = 1  # so\n')
+    (tmp_path / "b.py").write_text("y = 1\n")
+    before = code_hash(tmp_path, ["a.py"])
+    (tmp_path / "a.py").write_text('"""Two."""\n\nx = 1\n')
+    (tmp_path / "b.py").write_text("y = 2\n")
+    assert code_hash(tmp_path, ["a.py"]) == before
+    (tmp_path / "a.py").write_text('"""Two."""\n\nx = 2\n')
+    assert code_hash(tmp_path, ["a.py"]) != before
+
+
 def test_every_row_has_a_recipe_of_its_own() -> None:
-    keys = [present_key(row, "code") for row in ROWS]
+    keys = [recipe_key(row, "code") for row in ROWS]
     assert len({key.recipe for key in keys}) == len(ROWS)
 
 
@@ -168,7 +179,8 @@ def test_a_training_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_the_number_is_reached(row: Row) -> None:
     """By the present code and recipe, over every seed."""
-    entries = Ledger(results.DOCS / "results.jsonl").newest(row.name)
+    ledger = Ledger(results.DOCS / "results.jsonl")
+    entries = ledger.newest(row.name)
     assert [entry.seed for entry in entries] == list(SEEDS)
-    assert entries[0].key == present_key(row, code_hash(ROOT / "src" / "sonde"))
+    assert entries[0].key == present_key(row, ledger, results.PACKAGE)
     assert verdict(row, entries) == "met"

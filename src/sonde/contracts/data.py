@@ -283,6 +283,14 @@ class Split(Spec):
         """How many assignments `folds` gives: more than one asks for cross-validation."""
         return 1
 
+    @property
+    def grouped_by(self) -> str | None:
+        """The field whose equal values this split keeps in one part; None where it has none.
+
+        Scores are then uncertain by group, not by row.
+        """
+        return None
+
     def completed(self, targets: Sequence[str]) -> Self:
         """A copy whose open questions are answered by the task's target fields."""
         return self

@@ -39,6 +39,8 @@ class Recipe(Spec):
     model: Blueprint | None = None
     """None takes a convolutional net for pictures, a dense one otherwise."""
     paradigm: Paradigm = Field(default="supervised")  # type: ignore[assignment]  # checked below
+    accept: tuple[str, ...] = ()
+    """Columns that look as if they gave the target away, and that are to be used all the same."""
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = "auto"
     checkpoint: Checkpointing = Checkpointing()

@@ -101,11 +101,14 @@ class Judged:
     Attributes:
         predicted, truth: arrays as the task's metrics read them, N rows each.
         rows: (N,) int64 row numbers.
+        groups: (N,) int64, equal where rows hang together, such as pictures of one patient: a
+            bootstrap then draws groups instead of rows. None where every row stands for itself.
     """
 
     predicted: Arrays
     truth: Arrays
     rows: np.ndarray
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

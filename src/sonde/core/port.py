@@ -32,6 +32,8 @@ class Port:
         alphabet: ports with the same alphabet share one embedding.
         optional: whether a row may lack the value, as far as training rows show; networks then
             read a mark beside it.
+        edges: of a scalar, ascending quantiles of the training values in the tensor's own unit,
+            for encodings that are finer where values are many; () where nobody learned any.
         frame: the grid port whose coordinates boxes, masks and points live in; a grid names itself.
     """
 
@@ -41,6 +43,7 @@ class Port:
     alphabet: str | None = None
     frame: str | None = None
     optional: bool = True
+    edges: tuple[float, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -56,6 +59,10 @@ ROW = "#row"
 
 PRESENT = "#present:"
 """Prefix of the batch key that says where a value is present, (B,) bool."""
+
+OTHER, SHARE = "#other", "#share"
+"""Batch keys of mixed targets: a second row's targets, a batch, and (B,) float32 in [0, 1], what
+the first row counts for beside it."""
 
 PART = "#part"
 """Field a source adds where its files already say the part: 'train', 'valid' or 'test'."""

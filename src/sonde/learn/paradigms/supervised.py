@@ -17,8 +17,9 @@ from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase, S
 from sonde.contracts.learner import Learner
 from sonde.contracts.task import Loss, SupervisedTask, stack
 from sonde.core import seed
-from sonde.core.batch import Batch, as_arrays
+from sonde.core.batch import Batch, as_arrays, tensor_of
 from sonde.core.errors import UsageError
+from sonde.core.port import OTHER, SHARE
 from sonde.learn._descent import Descent, DescentSettings
 
 
@@ -128,4 +129,10 @@ class SupervisedLearner(Learner):
         inputs, targets = mixed["inputs"], mixed["targets"]
         assert isinstance(inputs, dict) and isinstance(targets, dict)
         outputs = {name: value.float() for name, value in self.network(inputs).items()}
-        return self.task.loss(outputs, targets)
+        own = self.task.loss(outputs, targets)
+        if OTHER not in targets:
+            return own
+        other, share = targets[OTHER], tensor_of(targets, SHARE)
+        assert isinstance(other, dict)
+        mixed_in = self.task.loss(outputs, other)
+        return Loss(*(share * a + (1 - share) * b for a, b in zip(own, mixed_in, strict=True)))
