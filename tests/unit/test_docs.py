@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "sonde"
 PAGES = (
     "README.md",
+    "README.zh-CN.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/design.md",
     "examples/README.md",
 )
-OURS = (*PAGES[:4], "docs/data-flow.svg")
 TREES = ("src/", "tests/", "docs/", "examples/", "bench/")
 PLACEHOLDERS = {"DATA": "data.csv", "MODEL": "model.sonde", "ROWS": "rows.csv", "RUN": "runs/a-1",
                 "RECIPE": "recipe.yaml", "NAME": "name"}  # fmt: skip
@@ -147,6 +147,35 @@ def test_python_on_the_front_page_runs(
 def test_recipes_on_a_page_can_be_read(page: str) -> None:
     for block in blocks(page, "yaml"):
         Recipe.parse(from_yaml(block, where=page), where=page)
+
+
+def outline(page: str) -> list[int]:
+    """The level of each heading, in order."""
+    return [len(marks) for marks in re.findall(r"^(#+) ", prose(page), re.MULTILINE)]
+
+
+def without_remarks(page: str, language: str) -> list[list[str]]:
+    """The lines of each block of a language, without what is said behind `#`."""
+    return [
+        [re.sub(r"\s+#.*", "", line) for line in block.splitlines()]
+        for block in blocks(page, language)
+    ]
+
+
+def test_the_chinese_front_page_has_the_same_headings() -> None:
+    assert outline("README.zh-CN.md") == outline("README.md")
+
+
+@pytest.mark.parametrize("language", ["console", "python", "yaml"])
+def test_the_chinese_front_page_has_the_same_commands(language: str) -> None:
+    assert without_remarks("README.zh-CN.md", language) == without_remarks("README.md", language)
+
+
+def test_the_chinese_front_page_names_the_same_commands_files_and_links() -> None:
+    english, chinese = prose("README.md"), prose("README.zh-CN.md")
+    assert sorted(CODE.findall(chinese)) == sorted(CODE.findall(english))
+    other = {"README.md", "README.zh-CN.md"}  # each leads to the other
+    assert set(LINK.findall(chinese)) - other == set(LINK.findall(english)) - other
 
 
 def test_every_file_a_run_leaves_is_on_the_front_page(tmp_path: Path) -> None:
