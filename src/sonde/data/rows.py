@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sonde.contracts.data import Row
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
@@ -15,7 +17,7 @@ from sonde.core.port import PART, ROW
 from sonde.data.sources._tables import from_rows, to_table
 from sonde.data.sources._values import joined, simplified, to_png
 
-_BYTES, _FLOAT = "$bytes", "$float"
+_BYTES, _FLOAT, _TIME = "$bytes", "$float", "$time"
 
 
 def as_rows(
@@ -60,7 +62,8 @@ def to_jsonable(batch: pa.RecordBatch) -> list[Row]:
     """Rows as plain JSON values; `from_jsonable` brings them back.
 
     Bytes are `{"$bytes": base64}`; a picture given as a uint8 tensor is written as PNG bytes; NaN
-    is None; infinities are `{"$float": "inf"}`.
+    is None; infinities are `{"$float": "inf"}`; a date or time is `{"$time": ISO 8601}`, to the
+    microsecond; a list is a list of such values.
 
     Raises:
         DataError: a column's type has no such form.
@@ -76,7 +79,7 @@ def from_jsonable(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
     """Rows that `to_jsonable` wrote.
 
     Raises:
-        DataError: a value is neither plain nor one of the two marked forms.
+        DataError: a value is neither plain nor one of the marked forms.
     """
     table = from_rows([{name: _restored(name, v) for name, v in row.items()} for row in rows])
     columns = [joined(column) for column in table.columns]
@@ -103,10 +106,30 @@ def _plain_column(name: str, column: pa.Array) -> list[Any]:
         ]
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_string(kind):
         return list(column.to_pylist())
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        moments = _to_microseconds(column).to_pylist()
+        return [value if value is None else {_TIME: value.isoformat()} for value in moments]
+    if pa.types.is_decimal(kind):
+        return list(column.cast(pa.float64()).to_pylist())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _plain_lists(name, column)
     raise DataError(
         f"column {name!r} has type {kind}, which a bundle's rows cannot hold; expected truth "
-        "values, numbers, texts, bytes or pictures"
+        "values, numbers, texts, times, bytes, pictures, or lists of these"
     )
+
+
+def _to_microseconds(column: pa.Array) -> pa.Array:
+    """Dates and times of any unit as timestamps in microseconds, which Python can hold."""
+    zone = column.type.tz if pa.types.is_timestamp(column.type) else None
+    return column.cast(pa.timestamp("us", zone), safe=False)
+
+
+def _plain_lists(name: str, column: pa.Array) -> list[Any]:
+    values = _plain_column(name, column.flatten())
+    ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(column), 0)).to_pylist()
+    pairs = zip([0, *ends], ends, column.is_valid().to_pylist(), strict=False)
+    return [values[start:end] if valid else None for start, end, valid in pairs]
 
 
 def _marked(value: bytes) -> dict[str, str]:
@@ -114,6 +137,8 @@ def _marked(value: bytes) -> dict[str, str]:
 
 
 def _restored(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_restored(name, item) for item in value]
     if not isinstance(value, Mapping):
         return value
     match dict(value):
@@ -122,6 +147,11 @@ def _restored(name: str, value: Any) -> Any:
                 return base64.b64decode(text, validate=True)
             except ValueError:
                 raise DataError(f"column {name!r}: got bytes that are not base64") from None
+        case {"$time": str(text)} if len(value) == 1:
+            try:
+                return datetime.fromisoformat(text)
+            except ValueError:
+                raise DataError(f"column {name!r}: got {text!r}, expected a time") from None
         case {"$float": "inf" | "-inf" as text} if len(value) == 1:
             return float(text)
     raise DataError(f"column {name!r}: got {value!r}, expected a plain value or bytes")
