@@ -31,12 +31,14 @@ class Unit:
 
     def show(self, value: float) -> str:
         """A number already in this unit, as it is printed."""
-        return f"{value:,.{self.digits}f} {self.text}"
+        return f"{value:,.{self.digits}f} {self.text}".rstrip()
 
 
 ACCURACY = Unit("%", 100.0)
 ERROR = Unit("%", -100.0, 100.0, higher_is_better=False)
 DOLLARS = Unit("$", digits=0, higher_is_better=False)
+AREA = Unit("", digits=4)
+PART = Unit("%", 100.0, higher_is_better=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Row:
         what: for readers.
         score: the name of the task's score; `unit` says how it is shown.
         must: the least (or most) the mean over the seeds may be, as shown; None where a closed
-            form is the measure instead.
+            form is the measure instead, or where every answer is one that is said plainly.
         published: what somebody else reported.
         how: a fit with the recipe's own split, or every fold of it with scores over all rows.
         tolerance: how far the mean may lie from the closed form, as a part of it.
@@ -71,13 +73,16 @@ class Row:
     @property
     def must_in_words(self) -> str:
         """What counts as done."""
+        if self.must is None and self.tolerance is None:
+            return "said plainly"
         if self.must is None:
-            assert self.tolerance is not None, self.name
-            return f"within {100 * self.tolerance:g} % of the closed form"
+            return f"within {100 * (self.tolerance or 0.0):g} % of the closed form"
         return f"{'≥' if self.unit.higher_is_better else '≤'} {self.unit.show(self.must)}"
 
     def met(self, mean: float, closed_form: float | None) -> bool:
         """Whether a mean, as shown, is enough."""
+        if self.must is None and self.tolerance is None:
+            return True
         if self.must is None:
             assert closed_form is not None and self.tolerance is not None, self.name
             return abs(mean / closed_form - 1) <= self.tolerance
@@ -116,7 +121,7 @@ ROWS = (
         score="rmse",
         unit=DOLLARS,
         published="random forest 52,583 $, boosted trees about 47,000 $",
-        must=52_500,
+        must=46_000,
     ),
     Row(
         name="adult",
@@ -124,6 +129,88 @@ ROWS = (
         score="accuracy",
         unit=ERROR,
         published="NBTree 14.10 %, MLP 14.8 %, boosted trees 12.7 %",
-        must=14.8,
+        must=13.6,
+    ),
+    Row(
+        name="german-credit",
+        what="german-credit, 10 folds: AUC",
+        score="auc",
+        unit=AREA,
+        published="good models about 0.79",
+        must=0.78,
+        how="cross_validate",
+    ),
+    Row(
+        name="credit-card-default",
+        what="credit-card-default, 80/20: AUC",
+        score="auc",
+        unit=AREA,
+        published="boosted trees about 0.78",
+        must=0.775,
+    ),
+    Row(
+        name="insurance-fraud",
+        what="insurance-fraud, 5 folds: PR AUC",
+        score="pr auc",
+        unit=AREA,
+        published="none; 0.247 by chance",
+        how="cross_validate",
+    ),
+    Row(
+        name="heart-disease",
+        what="heart-disease, 10 folds: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="logistic regression 77 %, NTgrowth 77.0 %, CLASSIT 78.9 %",
+        must=80.0,
+        how="cross_validate",
+    ),
+    Row(
+        name="cifar10-resnet",
+        what="cifar-10-jpeg, a residual network of 1.2 million weights: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="ResNet-20 91.25 % (original pixels, 64,000 steps)",
+        must=82.0,
+    ),
+    Row(
+        name="cifar10-textbook",
+        what="cifar-10-jpeg, the textbook's two convolutions, 10 epochs: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="",
+    ),
+    Row(
+        name="gtsrb",
+        what="gtsrb-32, one frame in fifteen, validation by track: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="LDA on HOG 95.68 %, CNN 98.31 % (on all frames)",
+        must=95.0,
+    ),
+    Row(
+        name="pneumoniamnist",
+        what="pneumoniamnist, given parts: AUC",
+        score="auc",
+        unit=AREA,
+        published="ResNet-18 0.944",
+        must=0.94,
+    ),
+    Row(
+        name="houses-table",
+        what="houses, the table alone, 5 folds: MAPE",
+        score="mape",
+        unit=PART,
+        published="about 22 % (75/25)",
+        must=24.0,
+        how="cross_validate",
+    ),
+    Row(
+        name="houses-both",
+        what="houses, the table and four photographs, 5 folds: MAPE",
+        score="mape",
+        unit=PART,
+        published="about 25 % (75/25)",
+        how="cross_validate",
     ),
 )

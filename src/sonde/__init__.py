@@ -22,7 +22,10 @@ _HOMES = {
     "sonde.core.port": ("Port",),
     "sonde.core.spec": ("Learned", "Spec"),
     "sonde.data.sources.arrays": ("Arrays",),
+    "sonde.data.sources.arrow": ("Arrow",),
     "sonde.data.sources.folder": ("Folder",),
+    "sonde.data.sources.jsonl": ("Jsonl",),
+    "sonde.data.sources.parquet": ("Parquet",),
     "sonde.data.sources.table": ("Table",),
     "sonde.learn._descent": ("Descent", "DescentSettings"),
     "sonde.learn.paradigms.supervised": ("Supervised",),
@@ -32,9 +35,14 @@ _HOMES = {
     "sonde.run.bundle": ("Bundle",),
     "sonde.run.loop": ("Callback",),
     "sonde.tasks.classification": ("Classification",),
+    "sonde.tasks.multilabel": ("Multilabel",),
     "sonde.tasks.regression": ("Regression",),
+    "sonde.tasks.several": ("Several",),
+    "sonde.workflow.compare": ("Contest", "compare"),
     "sonde.workflow.cross_validate": ("Runs", "cross_validate"),
+    "sonde.workflow.debug": ("Diagnosis", "debug"),
     "sonde.workflow.fit": ("Run", "fit"),
+    "sonde.workflow.learning_rate": ("LearningRates", "find_learning_rate"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

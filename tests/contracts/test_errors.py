@@ -205,7 +205,7 @@ CASES = [
          lambda: fit({"paradigm": {"kind": "supervised", "stop": {"score": "acuracy"}}})),
     Case("too few rows for the folds", DataError,
          lambda: sonde.cross_validate(CLASSIFY | {"split": "kfold"}, houses(6))),
-    Case("one fold only", UsageError, lambda: sonde.cross_validate(CLASSIFY, houses())),
+    Case("one fold only", UsageError, lambda: sonde.cross_validate(CLASSIFY | NUMBERS, houses())),
     Case("too few rows for the split", DataError, lambda: fit({}, houses(3))),
     Case("stratified by numbers", DataError,
          lambda: fit({"split": {"kind": "stratified", "by": "price"}})),

@@ -25,20 +25,25 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 
 
 def answers(rows: int, classes: int = 3, seed: int = 0) -> tuple[Arrays, Arrays]:
-    """Answers and truth that classification and regression metrics both can read."""
+    """Answers and truth that metrics of classes, numbers and labels all can read."""
     rng = np.random.default_rng(seed)
     probability = rng.dirichlet(np.ones(classes), rows).astype(np.float32)
     predicted = {
         "probability": probability.reshape(rows, classes),
         "index": probability.argmax(axis=1) if rows else np.empty(0, np.int64),
         "value": rng.normal(size=rows),
+        "label probability": probability.reshape(rows, classes),
+        "labels": probability.reshape(rows, classes) > 0.4,
     }
-    return predicted, {"index": rng.integers(0, classes, rows), "value": rng.normal(size=rows)}
+    truth = {"index": rng.integers(0, classes, rows), "value": rng.normal(size=rows)}
+    return predicted, {**truth, "labels": rng.random((rows, classes)) < 0.4}
 
 
 def perfect(rows: int = 60) -> tuple[Arrays, Arrays]:
     _, truth = answers(rows)
-    return {**truth, "probability": np.eye(3, dtype=np.float32)[truth["index"]]}, truth
+    probability = np.eye(3, dtype=np.float32)[truth["index"]]
+    labels = truth["labels"].astype(np.float32)
+    return {**truth, "probability": probability, "label probability": labels}, truth
 
 
 def taken(arrays: Arrays, rows: np.ndarray) -> Arrays:
@@ -55,16 +60,48 @@ def test_counts_are_repeated_rows(metric: Metric, classes: int) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_terms_add_up_to_the_score(metric: Metric, classes: int) -> None:
+def test_sums_add_up_to_the_score(metric: Metric, classes: int) -> None:
     predicted, truth = answers(50, classes)
-    terms = metric.terms(predicted, truth)
-    if terms is None:
-        assert type(metric).score is not Metric.score, "neither terms nor a score of its own"
+    units = np.arange(50) % 7
+    sums = metric.sums(predicted, truth, units, 7)
+    if sums is None:
+        assert type(metric).score is not Metric.score, "neither sums nor a score of its own"
         return
-    assert terms.shape[0] == 50 and terms.dtype == np.float64
-    combined = metric.combine(np.stack([terms.sum(axis=0)] * 2))
+    assert sums.shape[0] == 7 and sums.dtype == np.float64
+    combined = metric.combine(np.stack([sums.sum(axis=0)] * 2))
     assert combined.shape == (2,)
     assert combined[0] == pytest.approx(metric.score(predicted, truth), rel=1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_influence_is_the_scores_derivative(metric: Metric, classes: int) -> None:
+    """Against central differences, also where rows have equal probabilities."""
+    predicted, truth = answers(40, classes)
+    predicted = {**predicted, "probability": np.round(predicted["probability"], 1)}
+    influence = metric.influence(predicted, truth)
+    if influence is None:
+        return
+    step, expected = 1e-5, np.empty(40)
+    for row in range(40):
+        moved = np.ones((2, 40))
+        moved[:, row] += (step, -step)
+        higher, lower = metric.resampled(predicted, truth, moved)
+        expected[row] = (higher - lower) / (2 * step)
+    assert influence == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_score_lies_within_its_bounds(metric: Metric) -> None:
+    low, high = metric.bounds
+    for predicted, truth in (answers(60), answers(60, classes=2), perfect()):
+        score = metric.score(predicted, truth)
+        assert (low is None or score >= low) and (high is None or score <= high)
+
+
+def test_resamples_are_scored_as_each_alone(metric: Metric) -> None:
+    predicted, truth = answers(30)
+    counts = np.random.default_rng(4).integers(0, 3, (5, 30)).astype(float)
+    alone = [metric.score(predicted, truth, drawn) for drawn in counts]
+    assert metric.resampled(predicted, truth, counts) == pytest.approx(alone)
 
 
 def test_the_order_of_rows_does_not_matter(metric: Metric) -> None:

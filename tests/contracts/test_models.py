@@ -122,7 +122,7 @@ def test_it_accepts_some_ports(blueprint: Blueprint) -> None:
 
 @pytest.mark.parametrize("case", cases())
 def test_outputs_fit_their_ports(case: Case) -> None:
-    network = built(*case)
+    network = built(*case).eval()
     outputs = network(a_batch(case[1]))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         "price": (ROWS,),
@@ -130,6 +130,14 @@ def test_outputs_fit_their_ports(case: Case) -> None:
         "angle": (ROWS, 2),
     }
     assert all(value.dtype == torch.float32 for value in outputs.values())
+
+
+@pytest.mark.parametrize("case", cases())
+def test_in_training_every_row_is_answered_equally_often(case: Case) -> None:
+    found = built(*case)(a_batch(case[1]))
+    answered = {name: len(value) for name, value in found.items()}
+    assert len(set(answered.values())) == 1 and answered["price"] % ROWS == 0
+    assert [value.shape[1:] for value in found.values()] == [(), (3,), (2,)]
 
 
 @pytest.mark.parametrize("case", cases())

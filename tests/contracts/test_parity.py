@@ -19,6 +19,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
@@ -74,13 +75,26 @@ def test_rows_as_json_on_stdin(shipped: Shipped) -> None:
 
 
 def test_rows_in_files(tabular: Shipped, tmp_path: Path) -> None:
-    """An object a line; a table, whose cells are texts."""
+    """An object a line; a table, whose cells are texts; typed rows in Parquet and Arrow files."""
     expected = lines(reopened(tabular).predict(WITH_NEWS))
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in WITH_NEWS))
-    pyarrow.csv.write_csv(pa.Table.from_pylist(WITH_NEWS), tmp_path / "rows.csv")
-    for name in ("rows.jsonl", "rows.csv"):
+    rows = pa.Table.from_pylist(WITH_NEWS)
+    pyarrow.csv.write_csv(rows, tmp_path / "rows.csv")
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    pyarrow.feather.write_feather(rows, str(tmp_path / "rows.feather"))
+    for name in ("rows.jsonl", "rows.csv", "rows.parquet", "rows.feather"):
         done = command("predict", file_of(tabular), tmp_path / name)
         assert done.stdout == expected, done.stderr
+
+
+def in_duckdb(rows: list[dict[str, Any]]) -> Any:
+    duckdb = pytest.importorskip("duckdb", reason="needs duckdb")
+    return duckdb.from_arrow(pa.Table.from_pylist(rows))
+
+
+def in_dataset(rows: list[dict[str, Any]]) -> Any:
+    datasets = pytest.importorskip("datasets", reason="needs the Hugging Face datasets library")
+    return datasets.Dataset.from_list(rows)
 
 
 def test_pictures_as_files(all_shipped: dict[str, Shipped]) -> None:
@@ -113,7 +127,9 @@ def test_neighbours_in_a_batch_do_not_matter(shipped: Shipped, batch_size: int) 
     assert [a["label"] for a in answers] == [a["label"] for a in bundle.predict(shipped.rows)]
 
 
-@pytest.mark.parametrize("form", [pd.DataFrame, pl.DataFrame, pa.Table.from_pylist, tuple])
+@pytest.mark.parametrize(
+    "form", [pd.DataFrame, pl.DataFrame, pa.Table.from_pylist, tuple, in_duckdb, in_dataset]
+)
 def test_every_form_of_rows_is_answered_alike(tabular: Shipped, form: Callable[..., Any]) -> None:
     rows = table().drop_columns("label").to_pylist() + WITH_NEWS
     bundle = reopened(tabular)
@@ -140,6 +156,41 @@ def test_a_field_left_out_is_a_missing_value_and_is_named(tabular: Shipped) -> N
     without = {name: value for name, value in WITH_NEWS[0].items() if name != "size"}
     [answer], [known] = bundle.predict(without), bundle.predict(without | {"size": None})
     assert answer == known | {"missing": ["size"]}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrows", "jsonl"])
+def test_the_same_rows_train_the_same_model(ending: str, tmp_path: Path) -> None:
+    """Whatever file they lie in: equal scores, and equal answers to new rows."""
+    runs = []
+    for name in ("typed", ending):
+        path: Any = table()
+        if name != "typed":
+            path = tmp_path / f"rows.{name}"
+            write_rows(path, table())
+        recipe = {
+            "columns": {"size": "number", "colour": "category", "code": "category",
+                        "flag": "category", "label": "category"},
+            "task": {"kind": "classification", "target": "label"},
+            "model": "linear",
+            "paradigm": {"kind": "supervised", "budget": {"epochs": 1}},
+        }  # fmt: skip
+        runs.append(sonde.fit(recipe, path, run_dir=tmp_path / name))
+    answers = [lines(run.bundle.predict(WITH_NEWS)) for run in runs]
+    assert answers[0] == answers[1]
+    assert runs[0].scores["accuracy"] == runs[1].scores["accuracy"]
+
+
+def write_rows(path: Path, rows: pa.Table) -> None:
+    match path.suffix:
+        case ".csv":
+            pyarrow.csv.write_csv(rows, path)
+        case ".parquet":
+            pq.write_table(rows, path, row_group_size=50)
+        case ".arrows":
+            with pa.ipc.new_stream(path, rows.schema) as writer:
+                writer.write_table(rows, max_chunksize=70)
+        case ".jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
 
 
 def test_a_loaded_model_is_the_one_in_memory(shipped: Shipped, tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""What holds for every split. Their examples may name the fields 'label' and 'part'."""
+"""What holds for every split.
+
+Their examples may name the fields 'label', 'part', 'group' (about one for every seven rows) and
+'day' (a date).
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,8 @@ def table(count: int, seed: int = 0) -> Table:
         "label": pa.array(rng.choice(["a", "b", "c"], count, p=[0.7, 0.2, 0.1])),
         "part": pa.array(rng.choice(["Training", " dev", "TEST"], count, p=[0.6, 0.2, 0.2])),
         PART: pa.array(rng.choice(["train", "test"], count, p=[0.8, 0.2])),
+        "group": pa.array(rng.integers(0, -(-count // 7), count)),
+        "day": pa.array(rng.integers(0, count // 2 + 1, count).astype("datetime64[D]")),
         "noise": pa.array(rng.normal(size=count)),
     })  # fmt: skip
 
@@ -78,3 +84,23 @@ def test_only_declared_fields_are_looked_at(split: Split) -> None:
 def test_too_few_rows_are_refused_with_numbers(split: Split) -> None:
     with pytest.raises(DataError, match=r"\d"):
         list(split.folds(table(1)))
+
+
+def test_groups_are_never_divided(split: Split) -> None:
+    """Of a given split this holds for the rows it divides itself."""
+    if split.grouped_by is None:
+        pytest.skip("it has no groups")
+    rows = table(1001)
+    groups = rows.fields[split.grouped_by].to_numpy()
+    for made in split.folds(rows):
+        assert not np.intersect1d(groups[made.train], groups[made.valid]).size
+        if split.kind != "given":
+            assert not np.intersect1d(groups[np.r_[made.train, made.valid]], groups[made.test]).size
+
+
+def test_as_many_assignments_as_said(split: Split) -> None:
+    made = list(split.folds(table(200)))
+    assert len(made) == split.num_assignments
+    if split.num_assignments > 1:  # every row is judged, and each equally often
+        tested = np.bincount(np.concatenate([one.test for one in made]), minlength=200)
+        assert tested.min() == tested.max() >= 1

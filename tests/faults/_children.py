@@ -18,7 +18,7 @@ from _kill import Plan
 
 KILLED = -signal.SIGKILL
 _DRIVER = Path(__file__).with_name("_driver.py")
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, _DRIVER, str(number)],
             pass_fds=[number],
-            env=os.environ | _ONE_THREAD,
+            env=os.environ | ONE_THREAD,
         )
         theirs.close()
 
@@ -141,7 +141,7 @@ def command_line(arguments: Sequence[str], cache: Path) -> subprocess.CompletedP
     """`sonde ...` in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "sonde.app.cli", *arguments],
-        env=os.environ | _ONE_THREAD | {"SONDE_CACHE": str(cache)},
+        env=os.environ | ONE_THREAD | {"SONDE_CACHE": str(cache)},
         capture_output=True,
         text=True,
         check=False,

@@ -94,12 +94,12 @@ def _tensors(node: Any) -> Iterator[Tensor]:
 def train(recipe: str, folder: Path, plan: Plan) -> None:
     """A run of `RUNS`, or of a recipe in a file."""
     if recipe in RUNS:
-        plain, rows = (make() for make in RUNS[recipe])
+        plain, data = RUNS[recipe].recipe(), RUNS[recipe].data(folder.parent)
     else:
-        plain, rows = recipe, None
+        plain, data = recipe, None
     begun = watch_operations(plan)
     watch = Watch(plan, folder)
-    fit(plain, rows, run_dir=folder, callbacks=[watch])
+    fit(plain, data, run_dir=folder, callbacks=[watch])
     sys.setprofile(None)
     print(json.dumps({"calls": watch.calls.count, "operations": begun}), flush=True)
 

@@ -67,7 +67,7 @@ class Straight:
         """Run it."""
         process = nursery.run(recipe, home / "run", Plan(counted=True))
         assert process.code == 0, process.error
-        return cls(recipe, home / "run", process, outcome(home / "run", RUNS[recipe][1]()))
+        return cls(recipe, home / "run", process, outcome(home / "run", RUNS[recipe].rows()))
 
     @property
     def steps(self) -> int:
@@ -91,7 +91,7 @@ class Straight:
 
     def check(self, folder: Path) -> None:
         """Another run ended with the same, in the same files: nothing half written is left."""
-        assert outcome(folder, RUNS[self.recipe][1]()) == self.outcome
+        assert outcome(folder, RUNS[self.recipe].rows()) == self.outcome
         assert names(folder) == names(self.folder)
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv
+from _kinds import kinds
+from _kinds import recipe as kind_recipe
+from _kinds import rows as kind_rows
+from PIL import Image as Pillow
+from pyarrow import csv, parquet
 
-from sonde.core.text import to_yaml
+from sonde.core.text import to_json, to_yaml
 
 SAVED_EVERY = 7
 """Steps between two checkpoints: no divisor of an epoch, so that saves fall anywhere in it."""
@@ -100,9 +108,101 @@ def pictures_recipe(precision: str) -> dict[str, Any]:
     }
 
 
-RUNS: dict[str, tuple[Callable[[], dict[str, Any]], Callable[[], Any]]] = {
-    "table": (table_recipe, table_rows),
-    "pictures": (lambda: pictures_recipe("float32"), pictures_rows),
-    "pictures-bfloat16": (lambda: pictures_recipe("bfloat16"), pictures_rows),
+@dataclass(frozen=True)
+class Case:
+    """A run.
+
+    Attributes:
+        recipe: as plain data, without a source.
+        rows: what its model is asked about.
+        write: makes the file or folder that the run reads; None gives it the rows themselves.
+        name: of that file or folder.
+    """
+
+    recipe: Callable[[], dict[str, Any]]
+    rows: Callable[[], Any]
+    write: Callable[[Path], None] | None = None
+    name: str = ""
+
+    def data(self, home: Path) -> Any:
+        """What the run is given: rows, or a path in `home`."""
+        if self.write is None:
+            return self.rows()
+        path = home / self.name
+        if not path.exists():
+            self.write(path)
+        return path
+
+
+def _write_jsonl(path: Path) -> None:
+    lines = [to_json(row) + "\n" for row in table_rows().to_pylist()]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _write_stream(path: Path) -> None:
+    with pa.ipc.new_stream(path, table_rows().schema) as writer:
+        writer.write_table(table_rows(), max_chunksize=50)
+
+
+def _write_arrays(path: Path) -> None:
+    rows = pictures_rows()
+    np.savez(path, image=[row["image"] for row in rows], digit=[row["digit"] for row in rows])
+
+
+def _write_folder(path: Path) -> None:
+    for place, row in enumerate(pictures_rows()):
+        file = path / row["digit"] / f"{place:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(row["image"]).save(file)
+
+
+def _write_archive(path: Path) -> None:
+    with TemporaryDirectory() as folder, zipfile.ZipFile(path, "w") as file:
+        _write_folder(Path(folder))
+        for picture in sorted(Path(folder).rglob("*.png")):
+            info = zipfile.ZipInfo(picture.relative_to(folder).as_posix())  # no time of today
+            file.writestr(info, picture.read_bytes())
+
+
+def folder_recipe() -> dict[str, Any]:
+    """The pictures under the name that a folder per class gives their classes."""
+    recipe = pictures_recipe("float32")
+    columns = {"image": "image", "label": "category"}
+    return recipe | {"columns": columns, "task": recipe["task"] | {"target": "label"}}
+
+
+def pictures_alone() -> list[dict[str, Any]]:
+    """The pictures without their classes."""
+    return [{"image": row["image"]} for row in pictures_rows()]
+
+
+GIVEN = {
+    "table": Case(table_recipe, table_rows),
+    "pictures": Case(lambda: pictures_recipe("float32"), pictures_rows),
+    "pictures-bfloat16": Case(lambda: pictures_recipe("bfloat16"), pictures_rows),
 }
-"""Name -> (recipe as plain data, rows)."""
+"""Runs that are given their rows."""
+
+READ = {
+    "csv": Case(table_recipe, table_rows, lambda path: csv.write_csv(table_rows(), path), "r.csv"),
+    "parquet": Case(
+        table_recipe,
+        table_rows,
+        lambda path: parquet.write_table(table_rows(), path, row_group_size=60),
+        "r.parquet",
+    ),
+    "arrow": Case(table_recipe, table_rows, _write_stream, "r.arrows"),
+    "jsonl": Case(table_recipe, table_rows, _write_jsonl, "r.jsonl"),
+    "arrays": Case(lambda: pictures_recipe("float32"), pictures_rows, _write_arrays, "r.npz"),
+    "folder": Case(folder_recipe, pictures_alone, _write_folder, "digits"),
+    "archive": Case(folder_recipe, pictures_alone, _write_archive, "digits.zip"),
+}
+"""Runs that read files, one for each kind of source."""
+
+KINDS = {
+    name: Case(partial(kind_recipe, family, kind), partial(kind_rows, family, kind))
+    for name, family, kind in kinds()
+}
+"""Runs that each registered kind takes part in."""
+
+RUNS = GIVEN | READ | KINDS

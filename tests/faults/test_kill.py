@@ -11,12 +11,17 @@ import pytest
 from _children import KILLED, Nursery, command_line
 from _kill import Plan
 from _outcomes import Straight, check_checkpoints
-from _recipes import RUNS, table_file
+from _recipes import GIVEN, KINDS, READ, table_file
 
 from sonde.core.errors import Interrupted
 
-MANY = pytest.param(20, marks=pytest.mark.reliability, id="20 kills")
-FEW = pytest.param(2, id="2 kills")
+MANY = [
+    pytest.param(recipe, 20, marks=pytest.mark.reliability, id=f"{recipe}-20 kills")
+    for recipe in GIVEN | READ
+]
+FEW = [pytest.param(recipe, 2, id=f"{recipe}-2 kills") for recipe in GIVEN]
+EACH = [pytest.param(kind, 1, marks=pytest.mark.reliability, id=f"{kind}-1 kill") for kind in KINDS]
+ONE = [pytest.param(recipe, 1, id=f"{recipe}-1 kill") for recipe in ("parquet", "arrow", "jsonl")]
 
 
 def random_places(straight: Straight, kills: int, seed: int) -> list[Plan]:
@@ -37,8 +42,7 @@ def random_places(straight: Straight, kills: int, seed: int) -> list[Plan]:
     ]
 
 
-@pytest.mark.parametrize("kills", [FEW, MANY])
-@pytest.mark.parametrize("recipe", RUNS)
+@pytest.mark.parametrize(("recipe", "kills"), [*FEW, *ONE, *MANY, *EACH])
 def test_f1_kills_at_random_places(
     recipe: str,
     kills: int,
@@ -80,7 +84,7 @@ def test_f5_kills_while_the_model_is_judged_and_sealed(
     nursery: Nursery, straight: Callable[[str], Straight], tmp_path: Path
 ) -> None:
     """In an evaluation while training, and in each stage of what follows training."""
-    training, judging = "SupervisedLearner.evaluate", ("score_all", "report_run")
+    training, judging = "SupervisedLearner.evaluate", ("verdict_on", "report_run")
     for stage in (training, *judging, "write_archive", "Bundle.load"):
         killed = nursery.run("pictures", tmp_path / "run", Plan(function=stage, calls=1))
         assert killed.code == KILLED, f"{stage} was not reached: {killed.error}"

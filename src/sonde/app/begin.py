@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sonde.contracts.data import Source
+from sonde.contracts.data import Column, Source
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import UsageError, listed
-from sonde.data.inspect import infer_columns, inspect_source
-from sonde.data.memory import guess_source
+from sonde.data.guess import guess_source
+from sonde.data.inspect import inspect_source, target_column
 from sonde.data.store import check_fields
+
+_DEFAULT_KINDS = {"paradigm": "supervised"}
+"""What a recipe that is silent about a place has there, so that options of it can be changed."""
+
+_TASKS = {"scalar": "regression", "category": "classification"}
+"""Port kind of a target -> the task that predicts it."""
 
 
 def begin(path: str, target: str | None, **parts: Any) -> Recipe:
@@ -21,27 +27,55 @@ def begin(path: str, target: str | None, **parts: Any) -> Recipe:
         UnknownColumn: the data has no such column.
     """
     source = guess_source(path)
-    name = target or _only_target(source)
-    check_fields(source, [name])
-    task = parts.pop("task", None) or _task_for(source, name)
-    plain = {"task": {"kind": task, "target": name}, **{k: v for k, v in parts.items() if v}}
+    names = _named(source, target)
+    check_fields(source, names)
+    task = _task_for(source, names, parts.pop("task", None))
+    plain = {"task": task, **{k: v for k, v in parts.items() if v}}
     return Recipe.parse({"source": source, **plain}, where="options")
 
 
-def _only_target(source: Source) -> str:
+def _named(source: Source, target: str | None) -> list[str]:
+    """The targets: one column, or several with commas between them."""
+    known = [field.name for field in source.fields()]
+    if target is None:
+        return [_only_target(known)]
+    parts = [part.strip() for part in target.split(",") if part.strip()]
+    return [target] if target in known or len(parts) < 2 else parts
+
+
+def _only_target(known: list[str]) -> str:
     """`label` where a folder per class gives it."""
-    names = [field.name for field in source.fields()]
-    if "label" in names:
+    if "label" in known:
         return "label"
     raise UsageError(
-        f"which column is to be predicted? Add  --target NAME. Columns: {listed(names, 30)}"
+        f"which column is to be predicted? Add  --target NAME. Columns: {listed(known, 30)}"
     )
 
 
-def _task_for(source: Source, target: str) -> str:
-    """Classes are classified, numbers are regressed."""
-    column = infer_columns(inspect_source(source), {target: ""})[target]
-    return "regression" if column.port.kind == "scalar" else "classification"
+def _task_for(source: Source, names: list[str], task: str | None) -> dict[str, Any]:
+    """One task for each target; side by side where there are several."""
+    if task is not None and len(names) == 1:
+        return {"kind": task, "target": names[0]}
+    inspection = inspect_source(source)
+    columns = [target_column(inspection.finding(name), "") for name in names]
+    tasks = [{"kind": task or _kind_for(column), "target": column.name} for column in columns]
+    return tasks[0] if len(tasks) == 1 else {"kind": "several", "tasks": tasks}
+
+
+def _kind_for(column: Column) -> str:
+    """Classes are classified, numbers are regressed, of sets each word is one label.
+
+    Raises:
+        UsageError: no task predicts such a column.
+    """
+    if column.kind == "set":
+        return "multilabel"
+    if column.port.kind not in _TASKS:
+        raise UsageError(
+            f"target {column.name!r} is a column of kind {column.kind!r}, which no task predicts. "
+            "Take another target, or write a recipe in which it is a number or a category."
+        )
+    return _TASKS[column.port.kind]
 
 
 def with_changes(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +86,7 @@ def with_changes(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
         if not rest:
             out[head] = value
             continue
-        inner = out.get(head)
+        inner = out.get(head, _DEFAULT_KINDS.get(head))
         inner = {"kind": inner} if isinstance(inner, str) else dict(inner or {})
         out[head] = with_changes(inner, {rest: value})
     return out

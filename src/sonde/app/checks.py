@@ -9,7 +9,8 @@ from typing import Any
 from sonde.core.errors import RecipeError, StorageError
 from sonde.core.registry import registry
 from sonde.core.text import from_yaml, read_text
-from sonde.data.sources._files import located
+from sonde.data.sources._files import expand, is_pattern, located
+from sonde.data.sources._within import into_archive
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
 _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model",
@@ -62,7 +63,9 @@ def there(path: str) -> str:
     Raises:
         StorageError: nothing does.
     """
-    if not Path(located(path)).exists():
+    if is_pattern(path):
+        expand(path)
+    elif not Path(located(path)).exists() and into_archive(path) is None:
         near = [p.name for p in Path(path).parent.glob(f"{Path(path).stem[:3]}*")][:5]
         hint = f" Near it: {', '.join(near)}." if near else ""
         raise StorageError(f"{path}: no such file or folder.{hint} Looked from {Path.cwd()}")

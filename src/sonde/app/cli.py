@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from sonde import __version__
+from sonde.app.commands.compare import compare
+from sonde.app.commands.data import data
 from sonde.app.commands.demo import demo
 from sonde.app.commands.evaluate import evaluate
 from sonde.app.commands.init import init
@@ -30,7 +32,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
 )
-for command in (inspect, init, train, evaluate, predict, seal, demo, schema):
+for command in (inspect, init, train, evaluate, compare, predict, seal, demo, schema, data):
     app.command(command)
 
 

@@ -78,11 +78,14 @@ class Guess:
         confidence: in [0, 1]; the largest claim wins.
         reason: in words, shown to the user.
         options: options the column should be made with.
+        unsure: what a person has to say before the field can be read, such as which of two
+            numbers is the month; it is left out until then.
     """
 
     confidence: float
     reason: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    unsure: str | None = None
 
 
 class _Unseen:
@@ -149,6 +152,11 @@ class Column(Spec):
         """What the user may do about rows that cannot be read."""
         return f"Fix them, or leave {self.name!r} out of the recipe's columns."
 
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Of a category port: how many training rows each class has; () where nobody counted."""
+        return ()
+
     @classmethod
     def guess(cls, sample: pa.Array) -> Guess | None:
         """How sure this kind is that it should read the field; it may look at all rows."""
@@ -179,6 +187,9 @@ class Source(Spec):
     """Where raw rows come from."""
 
     family: ClassVar[str] = "source"
+    scan_version: ClassVar[int | None] = None
+    """None where a scan costs little. Else a run scans once and keeps the rows in the cache; raise
+    it when `scan` changes what it yields."""
 
     @property
     @abstractmethod
@@ -290,6 +301,18 @@ class Split(Spec):
         Scores are then uncertain by group, not by row.
         """
         return None
+
+    def groups_of(self, values: pa.Array) -> pa.Array:
+        """The groups that values of that field say: the values, or the part of them that counts."""
+        return values
+
+    @property
+    def pinned(self) -> bool:
+        """Whether each row's part means something of its own: published, a time, a group.
+
+        Copies of test rows are then left out of the other parts; else they change sides.
+        """
+        return False
 
     def completed(self, targets: Sequence[str]) -> Self:
         """A copy whose open questions are answered by the task's target fields."""

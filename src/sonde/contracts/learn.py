@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
@@ -38,6 +38,11 @@ class Stateful(ABC):
     @abstractmethod
     def restore(self, state: State) -> None:
         """Become what `state` was."""
+
+    def heed(  # noqa: B027 - most have nothing to do with scores
+        self, scores: Mapping[str, float], higher_is_better: Callable[[str], bool]
+    ) -> None:
+        """An evaluation during training gave these scores; by default nothing follows from it."""
 
 
 class Budget(Spec):
@@ -104,7 +109,10 @@ class Augment(Spec):
     family: ClassVar[str] = "augment"
 
     def apply(self, batch: Batch, ports: Ports, generator: torch.Generator) -> Batch:
-        """One draw moves a grid and all that lives in its frame."""
+        """One draw moves a grid and all that lives in its frame.
+
+        `ports` names what may be changed: the inputs, and targets that live in an input's frame.
+        """
         return batch
 
     def mix(self, inputs: Batch, targets: Batch, generator: torch.Generator) -> tuple[Batch, Batch]:
@@ -125,6 +133,9 @@ class Optimizer(Spec):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     """On weights with two or more axes only: biases and norms are spared."""
+    ships: ClassVar[str | None] = None
+    """Where the weights to be shipped are not those that gradients are taken at: their name in the
+    state of each parameter."""
 
     @abstractmethod
     def make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -138,10 +149,29 @@ class Schedule(Spec):
 
     warmup: float = Field(0.0, ge=0, lt=1)
     """Part of the phase, in [0, 1), in which the factor first rises from 0 in a straight line."""
+    reacts: ClassVar[bool] = False
+    """True where evaluations change the factor, so that there must be some."""
 
     @abstractmethod
     def shape(self, progress: float) -> float:
         """The factor at `progress` in [0, 1] of what follows the warm-up."""
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Where its cycles end, as progress in (0, 1] of what follows the warm-up."""
+        return (1.0,)
+
+    def heard(
+        self,
+        memory: Mapping[str, float],
+        scores: Mapping[str, float],
+        higher_is_better: Callable[[str], bool],
+    ) -> dict[str, float]:
+        """What it remembers after an evaluation; "factor" in it scales the rate from then on.
+
+        The memory is {} at first and is saved with the descent. One that `reacts` overrides this.
+        """
+        return dict(memory)
 
     def factor(self, progress: float) -> float:
         """The factor at `progress` in [0, 1] of the phase, warm-up included."""

@@ -35,6 +35,18 @@ class Learner(nn.Module):
         """The score early stopping watches unless told otherwise."""
         return "loss"
 
+    def heed(self, scores: Mapping[str, float]) -> None:
+        """The loop has evaluated; every stateful attribute may react, before anything is saved."""
+        for value in vars(self).values():
+            if isinstance(value, Stateful):
+                value.heed(scores, self.higher_is_better)
+
+    def finish(self, batches: Iterable[Batch]) -> None:
+        """The phase's steps are done; what is changed now belongs to its end, and to a resume.
+
+        `batches` are all training batches once more; who does not look at them pays nothing.
+        """
+
     @abstractmethod
     def shipped(self) -> nn.Module:
         """What is judged and sealed: averaged weights where there are any, in float32."""

@@ -18,6 +18,8 @@ class Blueprint(Spec):
     The module it builds maps a batch to raw outputs: `forward(Batch) -> dict[str, Tensor]`, one
     entry per output port, no softmax, no sigmoid. For B rows:
         scalar (B,); category (B, classes) logits; vector (B, D); grid (B, C, H, W).
+    In training it may answer each row M times, with outputs of B * M rows, the answers to a row
+    side by side: a learner asks each of them for the same target. Else it gives one answer a row.
     The module is materialised, never lazy, and every buffer is in its state dict, so that a
     checked weight file alone decides what it computes.
     """

@@ -25,6 +25,10 @@ Arrays = Mapping[str, np.ndarray]
 """Named arrays with the row as first axis: what `read` gives, once it is NumPy."""
 
 
+Bounds = tuple[float | None, float | None]
+"""The least and the greatest score there can be; None where there is no such."""
+
+
 class Loss(NamedTuple):
     """A loss not yet divided, so that parts of a step add up to the whole.
 
@@ -42,6 +46,11 @@ class Metric(Spec):
 
     family: ClassVar[str] = "metric"
     higher_is_better: ClassVar[bool] = True
+    bounds: ClassVar[Bounds] = (None, None)
+    meets_bounds: ClassVar[bool] = False
+    """True where the truth itself may be a bound, so that intervals must be able to hold it."""
+    is_mean: ClassVar[bool] = False
+    """True where terms are a number and its weight, and the score rises with their ratio."""
     resamples: ClassVar[int] = 2000
     """How many bootstrap resamples it affords."""
 
@@ -57,9 +66,33 @@ class Metric(Spec):
         """
         return None
 
+    def sums(
+        self, predicted: Arrays, truth: Arrays, units: np.ndarray, count: int
+    ) -> np.ndarray | None:
+        """(M, K) float64: the terms summed over the rows of each of M units; else None.
+
+        Write this instead of `terms` where counting needs no (N, K) array. `units` (N,) says
+        which of `count` units, such as patients, a row belongs to.
+        """
+        terms = self.terms(predicted, truth)
+        if terms is None:
+            return None
+        return np.stack([np.bincount(units, column, count) for column in terms.T], axis=1)
+
     def combine(self, sums: np.ndarray) -> np.ndarray:
         """(..., K) sums of terms -> (...) scores."""
         raise NotImplementedError
+
+    def resampled(self, predicted: Arrays, truth: Arrays, counts: np.ndarray) -> np.ndarray:
+        """(R,) scores of R resamples, where row n stands `counts[r, n]` times in resample r."""
+        return np.array([self.score(predicted, truth, drawn) for drawn in counts])
+
+    def influence(self, predicted: Arrays, truth: Arrays) -> np.ndarray | None:
+        """(N,) the score's derivative by the weight of each row; None where there is no formula.
+
+        For a metric without sums: its interval is then found without a single resample.
+        """
+        return None
 
     def score(self, predicted: Arrays, truth: Arrays, counts: np.ndarray | None = None) -> float:
         """The score of N rows; `counts` (N,) says how often each row stands in a resample.
@@ -74,7 +107,7 @@ class Metric(Spec):
 
 @dataclass(frozen=True)
 class Score:
-    """A score with its 95 % bootstrap interval over `rows` rows."""
+    """A score with its 95 % interval over `rows` rows."""
 
     value: float
     low: float | None = None
@@ -215,11 +248,13 @@ class Task(Spec):
     """The name in `metrics()` that early stopping watches unless told otherwise."""
 
     _columns: Mapping[str, Column] = PrivateAttr(default_factory=dict)
+    _ports: Ports = PrivateAttr(default_factory=dict)  # kept, because every step asks for them
 
     def bind(self, columns: Mapping[str, Column]) -> Self:
         """A copy that knows its fitted columns: ports and class counts get their home."""
         bound = self.model_copy()
         bound._columns = dict(columns)
+        bound._ports = {name: column.port for name, column in columns.items()}
         return bound
 
     @property
@@ -235,7 +270,7 @@ class Task(Spec):
     @property
     def inputs(self) -> Ports:
         """What the network receives: by default every column that is no target."""
-        return {n: c.port for n, c in self._columns.items() if n not in self.targets}
+        return {name: port for name, port in self._ports.items() if name not in self.targets}
 
     @property
     @abstractmethod
@@ -267,6 +302,19 @@ class Task(Spec):
     def predicted(self, arrays: Arrays) -> Arrays:
         """What `read` gives, as metrics look at it."""
         return arrays
+
+    def usable(self, known: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(N,) bool, rows to learn from and be judged on; by default those with all targets.
+
+        `known` (N,) bool says of each target column which rows have a value.
+        """
+        return np.logical_and.reduce(list(known.values()))
+
+    def known(self, targets: Arrays) -> np.ndarray:
+        """(N,) bool, rows whose encoded targets are all there, so that they can be judged."""
+        marks = [targets["#present:" + n] for n in self.targets if "#present:" + n in targets]
+        rows = len(next(iter(targets.values()))) if targets else 0
+        return np.logical_and.reduce([np.ones(rows, bool), *marks])
 
     def truth(self, targets: Arrays) -> Arrays:
         """Encoded targets (and `#present:` arrays), as metrics look at them."""

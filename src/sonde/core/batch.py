@@ -83,3 +83,10 @@ def select(batch: Mapping[str, Value | Batch], names: Iterable[str]) -> Batch:
     """The named ports, what says where they are present, and the row numbers."""
     keys = [key for name in names for key in (name, PRESENT + name) if key in batch]
     return {key: batch[key] for key in [*keys, ROW] if key in batch}
+
+
+def repeated(batch: Batch, times: int) -> Batch:
+    """Every row `times` times, each beside its copies; the batch itself where once is enough."""
+    if times == 1:
+        return batch
+    return mapped(batch, lambda tensor: tensor.repeat_interleave(times, dim=0))

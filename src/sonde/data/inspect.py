@@ -1,54 +1,29 @@
 """What a data set holds: for each field the kind that claims it most surely, and why.
 
-Every registered column kind is asked. A field that nobody claims, or that would not help a model,
-is left out with its reason; naming it in the recipe takes it in all the same. Looking learns
-nothing but kinds: what is learned from values is learned later, from training rows alone.
+Every registered column kind is asked. A field that nobody claims, that says nothing an earlier one
+does not, or that gives a target away, is left out with its reason; naming it in the recipe takes it
+in all the same. Looking learns nothing but kinds: what is learned from values is learned later,
+from training rows alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as made
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from sonde.contracts.data import Column, Guess, RowError, Source
+from sonde.contracts.data import Column, RowError, Source
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
-from sonde.core.registry import registry
-from sonde.data.columns._text import is_text, plain, shortened, to_numbers
+from sonde.core.notice import say
+from sonde.data._findings import Finding, find, is_bulky
+from sonde.data.columns._text import plain
+from sonde.data.duplicates import duplicates
+from sonde.data.suspects import suspects
 
 _BULKY_ROWS = 2_000
 """Rows looked at where a field holds pictures or other long values."""
-
-_IDENTIFIED_ROWS = 50
-"""Fewer whole numbers may all differ by chance."""
-
-_CODE = 24
-"""Characters that a code has at most."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is known of a field.
-
-    Attributes:
-        kind: the column kind that should read it; None where no kind can.
-        reason: why, in words.
-        options: what the column should be made with.
-        excluded: why it is left out unless the recipe names it; None where it is taken.
-        facts: 'type', 'rows' looked at, 'missing', and 'distinct' for single values.
-    """
-
-    field: str
-    kind: str | None
-    reason: str
-    options: Mapping[str, Any] = made(default_factory=dict)
-    excluded: str | None = None
-    facts: Mapping[str, Any] = made(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +35,7 @@ class Inspection:
         complete: whether these are all.
         unread: lines that could not be read as rows.
         duplicates: rows that repeat an earlier one; None where rows hold pictures and the like.
+        values: the raw values looked at, by field; of pictures and the like the first of them.
     """
 
     title: str
@@ -68,6 +44,7 @@ class Inspection:
     findings: Sequence[Finding]
     unread: Sequence[RowError] = ()
     duplicates: int | None = None
+    values: Mapping[str, pa.Array] = made(default_factory=dict, repr=False)
 
     def finding(self, name: str) -> Finding:
         """The finding on one field.
@@ -83,6 +60,38 @@ class Inspection:
             raise UnknownColumn(f"{self.title} has no column {name!r}.{hint} "
                                 f"Columns: {listed(names)}")  # fmt: skip
         return found
+
+    def beside(self, targets: Mapping[str, str], accept: Sequence[str] = ()) -> Inspection:
+        """A copy in which fields that seem to give a target away are left out.
+
+        Where nothing would be left to learn from, they are taken, and that is said.
+
+        Args:
+            targets: target field -> the kind its column must have; '' for the likeliest.
+            accept: fields that are taken whatever they look like.
+
+        Raises:
+            UnknownColumn: a target is no field.
+        """
+        found: dict[str, str] = {}
+        singles = {
+            item.field: self.values[item.field]
+            for item in self.findings
+            if item.field not in targets and "distinct" in item.facts
+        }
+        for name, kind in targets.items():
+            kind = kind or self.finding(name).kind or ""
+            if name in self.values and "distinct" in self.finding(name).facts:
+                numeric = {"number": True, "category": False}.get(kind)
+                target = self.values[name]
+                found |= suspects(singles, target, name=name, numeric=numeric)
+        found = {field: why for field, why in found.items() if field not in accept}
+        taken = [i.field for i in self.findings if not i.excluded and i.field not in targets]
+        if taken and set(taken) <= found.keys():
+            say(f"{self.title}: {listed(taken)} may give {listed(targets)} away, and nothing else "
+                "is left to learn from, so that they are used all the same")  # fmt: skip
+            found = {field: why for field, why in found.items() if field not in taken}
+        return replace(self, findings=[_suspected(i, found.get(i.field)) for i in self.findings])
 
 
 def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection:
@@ -101,7 +110,7 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
         if rows + len(chunk) > rows_at_most:
             chunk, complete = chunk.slice(0, rows_at_most - rows), False
         for name in names:
-            bulky = _is_bulky(chunk.schema.field(name).type)
+            bulky = is_bulky(chunk.schema.field(name).type)
             most = max(0, _BULKY_ROWS - rows) if bulky else len(chunk)
             if most or not kept[name]:
                 kept[name].append(chunk.column(name).slice(0, most))
@@ -111,8 +120,8 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
     if not rows:
         raise DataError(f"{source.title} has no rows. Give data with at least one row.")
     whole = {name: pa.chunked_array(parts).combine_chunks() for name, parts in kept.items()}
-    findings = [_find(name, values, said[name]) for name, values in whole.items()]
-    return Inspection(source.title, rows, complete, findings, unread, _repeated(whole))
+    findings = _without_duplicates([find(n, v, said[n]) for n, v in whole.items()], whole)
+    return Inspection(source.title, rows, complete, findings, unread, _repeated(whole), whole)
 
 
 def infer_columns(inspection: Inspection, targets: Mapping[str, str]) -> dict[str, Column]:
@@ -133,12 +142,14 @@ def infer_columns(inspection: Inspection, targets: Mapping[str, str]) -> dict[st
         wanted = targets.get(item.field)
         if wanted is None and item.excluded:
             continue
-        kind = wanted or item.kind
-        if kind is None:
-            raise DataError(f"column {item.field!r} cannot be a target: {item.excluded}")
-        options = item.options if kind == item.kind else {}
-        column = Column.parse({"kind": kind, **options}, where=item.field)
-        columns[item.field] = column.named(item.field)
+        column = target_column(item, wanted) if wanted is not None else _column(item, item.kind)
+        if wanted is not None and item.options and column.kind == item.kind:
+            say(f"target {item.field!r} is taken for {item.kind}: {item.reason}")
+        columns[item.field] = column
+    if suspected := [item for item in inspection.findings if item.suspect]:
+        told = "; ".join(f"{item.field}: {item.excluded}" for item in suspected)
+        names = ", ".join(item.field for item in suspected)
+        say(f"left out: {told} To use what is known before, accept: [{names}]")
     if not columns.keys() - targets.keys():
         reasons = "; ".join(f"{i.field} ({i.excluded})" for i in inspection.findings if i.excluded)
         raise DataError(
@@ -149,159 +160,42 @@ def infer_columns(inspection: Inspection, targets: Mapping[str, str]) -> dict[st
     return columns
 
 
-def render(inspection: Inspection, describe: str) -> str:
-    """The terminal text; `describe` is its first line, such as the file, its rows and columns."""
-    rows = [(_printable(i.field, 32), i.kind or "-", i.excluded or i.reason, bool(i.excluded))
-            for i in inspection.findings]  # fmt: skip
-    wide = max((len(name) for name, *_ in rows), default=0)
-    lines = [describe]
-    for name, kind, reason, left_out in rows:
-        head = "left out: " if left_out else ""
-        lines.append(f"  {name:<{wide}}   {kind:<10} {head}{_printable(reason, 160)}")
-    return "\n".join([*lines, *_remarks(inspection)])
+def target_column(item: Finding, kind: str) -> Column:
+    """The column for a target: of this kind, or of the likeliest where it is ''.
+
+    Raises:
+        DataError: no kind reads it, or there is nothing in it to be learned.
+    """
+    if not (kind or item.kind) or item.facts.get("distinct", 2) < 2:
+        why = item.excluded or f"{item.reason}, expected two values or more"
+        raise DataError(f"column {item.field!r} cannot be a target: {why}. Take another target.")
+    return _column(item, kind or item.kind)
 
 
-def as_json(inspection: Inspection) -> dict[str, Any]:
-    """The same as plain data; of unread lines the first hundred."""
-    return {
-        "title": inspection.title,
-        "rows": inspection.rows,
-        "complete": inspection.complete,
-        "duplicates": inspection.duplicates,
-        "unread_count": len(inspection.unread),
-        "unread": [error._asdict() for error in inspection.unread[:100]],
-        "fields": [
-            {
-                "field": item.field,
-                "kind": item.kind,
-                "reason": item.reason,
-                "options": dict(item.options),
-                "excluded": item.excluded,
-                **item.facts,
-            }
-            for item in inspection.findings
-        ],
-    }
+def _column(item: Finding, kind: str | None) -> Column:
+    """A column of the kind, with the options that were found with it."""
+    options = item.options if kind == item.kind else {}
+    return Column.parse({"kind": kind, **options}, where=item.field).named(item.field)
 
 
-def _remarks(inspection: Inspection) -> Iterator[str]:
-    if not inspection.complete:
-        yield f"Looked at the first {inspection.rows:,} rows."
-    if inspection.duplicates:
-        yield f"{_counted(inspection.duplicates, 'duplicate row')}."
-    unread = [error for error in inspection.unread if not error.harmless]
-    if empty := len(inspection.unread) - len(unread):
-        yield f"{_counted(empty, 'empty row')}, ignored."
-    if unread:
-        first = unread[0]
-        place = first.place or f"line {first.row}"
-        yield (
-            f"{_counted(len(unread), 'line')} could not be read as rows. "
-            f"First: {place}: got {_printable(repr(first.got), 60)}, "
-            f"expected {first.expected}."
-        )
+def _suspected(item: Finding, why: str | None) -> Finding:
+    """The finding with a suspicion, which tells more than what it was left out for before."""
+    return replace(item, excluded=why, suspect=True) if why else item
 
 
-def _find(name: str, values: pa.Array, said: str | None) -> Finding:
-    """What the source says of a field, else the surest claim, or why it is left out."""
-    facts: dict[str, Any] = {
-        "type": str(values.type),
-        "rows": len(values),
-        "missing": pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0,
-    }
-    if not _is_bulky(values.type):
-        values = plain(values)
-        facts["distinct"] = len(pc.unique(values).drop_null())
-    kind, claim = _surest(values)
-    if said and kind != said:
-        kind, claim = said, Guess(1.0, f"{facts['distinct']:,} values, as the source says")
-    reason = claim.reason if claim else _unclaimed(values, facts)
-    excluded = _useless(values, facts, claimed=claim is not None)
-    if claim is None:
-        excluded = excluded or f"{reason}; no column kind reads {_noun(values.type)} yet"
-    return Finding(name, kind, reason, claim.options if claim else {}, excluded, facts)
-
-
-def _surest(values: pa.Array) -> tuple[str | None, Guess | None]:
-    """The kind with the largest claim; of equal ones the first by name."""
-    kind, best = None, None
-    for column in registry("column"):
-        assert issubclass(column, Column)
-        claim = column.guess(values)
-        if claim and (best is None or claim.confidence > best.confidence):
-            kind, best = column.kind, claim
-    return kind, best
-
-
-def _useless(values: pa.Array, facts: Mapping[str, Any], *, claimed: bool) -> str | None:
-    """Why a field could not help a model, or would only let it learn rows by heart."""
-    rows, missing, distinct = facts["rows"], facts["missing"], facts.get("distinct")
-    if missing == rows:
-        return "empty: every value is missing"
-    if distinct == 1 and not missing and rows > 1:
-        return f"constant: every value is {shortened(values[0].as_py(), 40)!r}"
-    if (
-        distinct == rows
-        and rows >= _IDENTIFIED_ROWS
-        and (_are_whole(values) or (not claimed and _are_codes(values)))
-    ):
-        return "looks like an identifier: every value differs; name it in the recipe to use it"
-    return None
-
-
-def _are_whole(values: pa.Array) -> bool:
-    """Whether all are whole numbers, as numbers or as texts."""
-    if not is_text(values.type):
-        return bool(pa.types.is_integer(values.type))
-    numbers, wrong = to_numbers(values, name="")
-    return not wrong.any() and bool((numbers == np.floor(numbers)).all())
-
-
-def _are_codes(values: pa.Array) -> bool:
-    """Whether all are short texts of one word."""
-    if not is_text(values.type):
-        return False
-    longest = pc.max(pc.utf8_length(values)).as_py()
-    return longest <= _CODE and not pc.any(pc.match_substring_regex(values, r"\s")).as_py()
-
-
-def _unclaimed(values: pa.Array, facts: Mapping[str, Any]) -> str:
-    if not is_text(values.type):
-        return _noun(values.type)
-    length = pc.mean(pc.utf8_length(values)).as_py() or 0.0
-    return f"text, {facts['distinct']:,} distinct values, {length:.0f} characters on average"
-
-
-def _noun(kind: pa.DataType) -> str:
-    """What a field of this Arrow type holds, in words."""
-    if isinstance(kind, pa.FixedShapeTensorType):
-        return f"{kind.value_type} arrays of {' x '.join(map(str, kind.shape))}"
-    return "text" if is_text(kind) else str(kind)
-
-
-def _is_bulky(kind: pa.DataType) -> bool:
-    """Whether values are bytes, lists or arrays instead of single values."""
-    return (
-        pa.types.is_nested(kind)
-        or isinstance(kind, pa.BaseExtensionType)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_binary_view(kind)
-    )
+def _without_duplicates(
+    findings: Sequence[Finding], values: Mapping[str, pa.Array]
+) -> list[Finding]:
+    """Of fields that are taken and say the same, all but the first are left out."""
+    taken = [i.field for i in findings if not i.excluded and "distinct" in i.facts]
+    found = duplicates({name: values[name] for name in taken})
+    return [replace(i, excluded=found.get(i.field, i.excluded)) for i in findings]
 
 
 def _repeated(fields: Mapping[str, pa.Array]) -> int | None:
     """How many rows repeat an earlier one."""
-    if any(_is_bulky(values.type) for values in fields.values()):
+    if any(is_bulky(values.type) for values in fields.values()):
         return None
-    table = pa.table({name: plain(values) for name, values in fields.items()})
+    # by place: Arrow takes a name such as ../x for a path
+    table = pa.table({str(i): plain(values) for i, values in enumerate(fields.values())})
     return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _printable(text: str, most: int) -> str:
-    """The text without control characters, which a terminal would obey."""
-    return shortened("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), most)

@@ -1,4 +1,4 @@
-"""Data that lies in memory, or at a path alone, as a source."""
+"""Data that lies in memory as a source."""
 
 from __future__ import annotations
 
@@ -11,26 +11,11 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 
 from sonde.contracts.data import Field, RowError, Source
-from sonde.core.errors import DataError, StorageError, UsageError, listed
+from sonde.core.errors import DataError
+from sonde.data.guess import guess_source
 from sonde.data.sources._fields import select
-from sonde.data.sources._files import located
-from sonde.data.sources._load import array_names
 from sonde.data.sources._tables import to_table
 from sonde.data.sources._values import ROWS, joined
-from sonde.data.sources.arrays import Arrays
-from sonde.data.sources.folder import Folder
-from sonde.data.sources.table import Table
-
-_PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
-_NO_TABLES = {
-    ".parquet": "a Parquet file; read it (pyarrow.parquet.read_table) and give the table itself",
-    ".feather": "a Feather file; read it (pyarrow.feather.read_table) and give the table itself",
-    ".arrow": "an Arrow file; read it with pyarrow and give the table itself",
-    ".npy": "one array; name it in a recipe:  source: {kind: arrays, train: {x: FILE}}",
-    ".zip": "an archive; unpack it and give the folder or the table in it",
-    ".tar": "an archive; unpack it and give the folder or the table in it",
-    ".tgz": "an archive; unpack it and give the folder or the table in it",
-}
 
 
 class Memory(Source):
@@ -94,9 +79,10 @@ def as_source(data: Any, *, title: str = "data") -> Source:
     """A source of whatever holds rows.
 
     Args:
-        data: a source; a path; a pandas, polars or Arrow table (all that speaks the Arrow C
-            interface); a mapping of names to NumPy or torch arrays or lists, a row along the first
-            axis; a list of rows, each a mapping.
+        data: a source; a path; a pandas, polars or Arrow table, a DuckDB relation, a Hugging Face
+            dataset (all that speaks the Arrow C interface); such tables by part, `{"train": ...,
+            "test": ...}`; a mapping of names to NumPy or torch arrays or lists, a row along the
+            first axis; a list of rows, each a mapping.
         title: what messages and runs call data without a path.
 
     Raises:
@@ -109,55 +95,3 @@ def as_source(data: Any, *, title: str = "data") -> Source:
     if isinstance(data, str | Path):
         return guess_source(str(data))
     return Memory.of(to_table(data, title), name=title)
-
-
-def guess_source(path: str) -> Source:
-    """The source that reads a path: a folder, an .npz file whose names say it all, else a table.
-
-    Raises:
-        StorageError: there is nothing at the path.
-        UsageError: it needs a recipe, or another reader; says which.
-    """
-    place = Path(located(path))
-    if place.is_dir():
-        return Folder(path)
-    if not place.exists():
-        raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
-    suffixes = [s.lower() for s in place.suffixes]
-    bare = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
-    suffix = bare[-1] if bare else ""
-    if suffix == ".npz":
-        return _guess_arrays(path)
-    if suffix in _NO_TABLES:
-        raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
-    if place.stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
-        raise UsageError(
-            f"{path}: one array; name it and its labels in a recipe:  source: {{kind: arrays, "
-            f"train: {{image: {path}, label: ...}}}}"
-        )
-    return Table(path)
-
-
-def _guess_arrays(path: str) -> Arrays:
-    """Arrays named by part (train_images, x_test), or all of one part."""
-    parts: dict[str, dict[str, str]] = {}
-    names = array_names(path)
-    for name in names:
-        head, _, tail = name.partition("_")
-        start, _, end = name.rpartition("_")
-        if head in _PARTS and tail:
-            parts.setdefault(_PARTS[head], {})[tail] = f"{path}:{name}"
-        elif end in _PARTS and start:
-            parts.setdefault(_PARTS[end], {})[start] = f"{path}:{name}"
-        else:
-            parts.setdefault("", {})[name] = f"{path}:{name}"
-    if set(parts) == {""}:
-        return Arrays(train=parts[""])
-    alike = {frozenset(places) for places in parts.values()}
-    if "train" not in parts or "" in parts or len(alike) > 1:
-        raise UsageError(
-            f"{path}: which array is what cannot be told from the names {listed(names)}. Say it in "
-            "a recipe:  source: {kind: arrays, train: "
-            f"{{image: '{path}:{names[0]}', label: ...}}}}"
-        )
-    return Arrays(train=parts["train"], valid=parts.get("valid"), test=parts.get("test"))

@@ -1,23 +1,19 @@
 """The store: columns encoded once, chunk by chunk, as memory-mapped arrays.
 
-One scan of the source feeds every column that is not stored yet; columns are encoded side by side
-in threads, since Arrow, NumPy and Pillow release the interpreter's lock in their inner loops. Each
-encoded column lies in a folder of its own, named after all that decides its bytes: the data's
-fingerprint, the fitted column, the version of its encoder. Memory is bounded by a few chunks.
+One scan of the source feeds every column that is not stored yet; chunks are encoded side by side
+in threads. Each encoded column is an entry of the cache, named after all that decides its bytes:
+the data's fingerprint, the fitted column, the version of its encoder. Memory is bounded by a few
+chunks.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,15 +22,16 @@ from sonde.contracts.data import Column, Encoded, RowError, Source
 from sonde.core.errors import UnknownColumn, listed, nearest
 from sonde.core.spec import split_arrays
 from sonde.core.text import to_json
+from sonde.data._threads import in_order
+from sonde.data.cache import Draft, Entries, writing
 
 _ARRAYS = ("values", "starts", "lengths", "present")
 
+_SIDE_BY_SIDE = 64
+"""Groups of columns fitted in one scan, each by a thread of its own."""
 
-def cache_folder() -> Path:
-    """Where encoded columns are kept: `SONDE_CACHE`, else the user's cache folder."""
-    named = os.environ.get("SONDE_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(named) if named else base / "sonde") / "store"
+_PIECE, _FIRST_ROWS = 1 << 25, 64
+"""Bytes that the rows encoded at once should come to, 32 MiB, and rows to find that out by."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,8 @@ class StoredColumn:
     lengths: np.ndarray | None
     present: np.ndarray | None
     errors: tuple[RowError, ...]
+    entries: Entries | None = None
+    """Keeps what is mapped here from being evicted."""
 
     @property
     def nbytes(self) -> int:
@@ -95,29 +94,36 @@ def fit_columns(
         groups.setdefault(f"shares {column.shares}" if column.shares else f"own {name}", []).append(
             name
         )
-    learning = {key: names for key, names in groups.items() if columns[names[0]].learns}
-    feeds = [_feed([columns[name] for name in names]) for names in learning.values()]
-    fields = sorted({f for names in learning.values() for n in names for f in columns[n].reads})
-    chunks = (_only(chunk, train) for chunk in _numbered(source, fields)) if feeds else iter(())
-    fitted = _fan_out(chunks, feeds)
+    learning = [names for names in groups.values() if columns[names[0]].learns]
     out = dict(columns)
-    for names, leader in zip(learning.values(), fitted, strict=True):
-        values = {f: getattr(leader, f) for f in leader.learned_fields()}
-        for name in names:
-            out[name] = columns[name].learn(**values | {"name": name})
+    for start in range(0, len(learning), _SIDE_BY_SIDE):
+        some = learning[start : start + _SIDE_BY_SIDE]
+        feeds = [_feed([columns[name] for name in names], train) for names in some]
+        fields = sorted({f for names in some for name in names for f in columns[name].reads})
+        for names, leader in zip(some, _fan_out(_numbered(source, fields), feeds), strict=True):
+            values = {f: getattr(leader, f) for f in leader.learned_fields()}
+            for name in names:
+                out[name] = columns[name].learn(**values | {"name": name})
     return out
 
 
 def build_store(
     source: Source, columns: Mapping[str, Column], fingerprint: str, *, folder: Path | None = None
 ) -> dict[str, StoredColumn]:
-    """Every column encoded for every row, from the cache where it lies there already."""
-    folder = folder or cache_folder()
-    places = {name: folder / fingerprint[:20] / _key(col) for name, col in columns.items()}
-    missing = {n: columns[n] for n, place in places.items() if not (place / "index.json").exists()}
+    """Every column encoded for every row, from the cache where it lies there already.
+
+    Raises:
+        StorageError: the cache cannot be written.
+    """
+    entries = Entries(fingerprint, folder)
+    keys = {name: _key(column) for name, column in columns.items()}
+    indices = {name: entries.index(key) for name, key in keys.items()}
+    missing = {keys[n]: columns[n] for n, index in indices.items() if index is None}
     if missing:
-        _encode(source, missing, places)
-    return {name: _open(place) for name, place in places.items()}
+        with entries.draft() as draft:
+            _encode(source, missing, draft)
+        indices = {name: entries.index(key) for name, key in keys.items()}
+    return {name: _open(entries, keys[name], index) for name, index in indices.items()}
 
 
 def _key(column: Column) -> str:
@@ -129,7 +135,11 @@ def _key(column: Column) -> str:
     return digest.hexdigest()[:20]
 
 
-def _numbered(source: Source, fields: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+_Numbered = tuple[int, pa.RecordBatch]
+"""A chunk, and the row number of its first row."""
+
+
+def _numbered(source: Source, fields: list[str]) -> Iterator[_Numbered]:
     """Chunks with the row number of their first row."""
     first = 0
     for chunk in source.scan(fields):
@@ -137,39 +147,42 @@ def _numbered(source: Source, fields: list[str]) -> Iterator[tuple[int, pa.Recor
         first += chunk.num_rows
 
 
-def _only(chunk: tuple[int, pa.RecordBatch], rows: np.ndarray) -> pa.RecordBatch:
-    """The rows of a numbered chunk that are among `rows`, which is ascending."""
+def _only(chunk: _Numbered, fields: Iterable[str], rows: np.ndarray) -> pa.RecordBatch:
+    """Some fields of the rows of a numbered chunk that are among `rows`, which is ascending."""
     first, batch = chunk
     start, stop = np.searchsorted(rows, (first, first + batch.num_rows))
-    return batch.take(pa.array(rows[start:stop] - first))
+    some = batch.select(list(fields))
+    whole = stop - start == batch.num_rows
+    return some if whole else some.take(pa.array(rows[start:stop] - first))
 
 
-def _feed(members: list[Column]) -> Callable[[Iterable[pa.RecordBatch]], Column]:
-    """Fits the first of columns that share on the values of all of them."""
+def _feed(members: list[Column], train: np.ndarray) -> Callable[[Iterable[_Numbered]], Column]:
+    """Fits the first of columns that share on the training values of all of them."""
     leader = members[0]
 
-    def renamed(chunk: pa.RecordBatch, member: Column) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays([chunk.column(f) for f in member.reads], leader.reads)
+    def read_by(member: Column, chunk: _Numbered) -> pa.RecordBatch:
+        rows = _only(chunk, member.reads, train)
+        return pa.RecordBatch.from_arrays(rows.columns, leader.reads)
 
-    def fit(chunks: Iterable[pa.RecordBatch]) -> Column:
-        return leader.fit(renamed(chunk, member) for chunk in chunks for member in members)
+    def fit(chunks: Iterable[_Numbered]) -> Column:
+        return leader.fit(read_by(member, chunk) for chunk in chunks for member in members)
 
     return fit
 
 
 def _fan_out(
-    chunks: Iterator[pa.RecordBatch], feeds: list[Callable[[Iterable[pa.RecordBatch]], Column]]
+    chunks: Iterator[_Numbered], feeds: list[Callable[[Iterable[_Numbered]], Column]]
 ) -> list[Column]:
     """Gives every consumer the same stream from one pass, a few chunks ahead at most."""
     from queue import Queue
 
-    queues: list[Queue[pa.RecordBatch | None]] = [Queue(maxsize=4) for _ in feeds]
+    queues: list[Queue[_Numbered | None]] = [Queue(maxsize=4) for _ in feeds]
 
-    def stream(queue: Queue[pa.RecordBatch | None]) -> Iterator[pa.RecordBatch]:
+    def stream(queue: Queue[_Numbered | None]) -> Iterator[_Numbered]:
         while (chunk := queue.get()) is not None:
             yield chunk
 
-    def consume(feed: Callable[..., Column], queue: Queue[pa.RecordBatch | None]) -> Column:
+    def consume(feed: Callable[..., Column], queue: Queue[_Numbered | None]) -> Column:
         left = stream(queue)
         try:
             return feed(left)
@@ -189,92 +202,89 @@ def _fan_out(
         return [job.result() for job in jobs]
 
 
-def _encode(source: Source, columns: Mapping[str, Column], places: Mapping[str, Path]) -> None:
-    """Encodes columns beside their places and moves each there when it is whole."""
-    writers = {name: _Writer(places[name]) for name in columns}
+def _encode(source: Source, columns: Mapping[str, Column], draft: Draft) -> None:
+    """Encodes columns, named by their keys, and puts each in place when it is whole."""
+    writers = {key: _Writer(draft.start(key)) for key in columns}
     fields = sorted({field for column in columns.values() for field in column.reads})
-    try:
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for first, chunk in _numbered(source, fields):
-                encoded = pool.map(lambda column, rows=chunk: column.encode(rows), columns.values())
-                for name, part in zip(columns, encoded, strict=True):
-                    writers[name].add(part, first)
-        for writer in writers.values():
-            writer.finish()
-    finally:
-        for writer in writers.values():
-            writer.discard()
+
+    def encoded(chunk: _Numbered) -> tuple[_Numbered, list[Encoded]]:
+        return chunk, [column.encode(chunk[1]) for column in columns.values()]
+
+    rows, size = 0, 0
+
+    def at_once() -> int:
+        return max(1, _PIECE * rows // max(1, size)) if rows else _FIRST_ROWS
+
+    for (first, chunk), parts in in_order(encoded, _pieces(_numbered(source, fields), at_once)):
+        for writer, part in zip(writers.values(), parts, strict=True):
+            size += writer.add(part, first)
+        rows = first + len(chunk)
+    for key, writer in writers.items():
+        draft.finish(key, writer.index())
+
+
+def _pieces(chunks: Iterable[_Numbered], at_once: Callable[[], int]) -> Iterator[_Numbered]:
+    """Chunks cut smaller where `at_once` rows are fewer: pictures may be large."""
+    for first, chunk in chunks:
+        start = 0
+        while start < len(chunk):
+            piece = chunk.slice(start, at_once())
+            yield first + start, piece
+            start += len(piece)
 
 
 class _Writer:
-    """Appends chunks of one column to raw files in a temporary folder, then moves it in place."""
+    """Appends chunks of one column to raw files in a folder."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.draft = place.with_name(f".draft-{uuid.uuid4().hex}")
-        self.draft.mkdir(parents=True)
-        self.files: dict[str, BinaryIO] = {}
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.shapes: dict[str, tuple[str, tuple[int, ...], int]] = {}
         self.errors: list[RowError] = []
         self.steps = 0
 
-    def add(self, part: Encoded, first: int) -> None:
-        """Append one encoded chunk whose first row has the number `first`."""
+    def add(self, part: Encoded, first: int) -> int:
+        """Append an encoded chunk whose first row has the number `first`; how many bytes it has."""
         self.errors += [error._replace(row=error.row + first) for error in part.errors]
         starts = None if part.starts is None else part.starts + self.steps
+        size = 0
         for name, array in zip(
             _ARRAYS, (part.values, starts, part.lengths, part.present), strict=True
         ):
             if array is not None:
                 self._append(name, array)
+                size += array.nbytes
         self.steps += len(part.values)
+        return size
+
+    def index(self) -> dict[str, Any]:
+        """What `_open` needs to know."""
+        errors = [[e.row, str(e.got)[:200], e.expected, e.place] for e in self.errors]
+        return {"arrays": self.shapes, "errors": errors}
 
     def _append(self, name: str, array: np.ndarray) -> None:
-        if name not in self.files:
-            self.files[name] = (self.draft / f"{name}.bin").open("wb")
-            self.shapes[name] = (array.dtype.str, array.shape[1:], 0)
-        kind, shape, count = self.shapes[name]
-        assert (array.dtype.str, array.shape[1:]) == (kind, shape), (
-            f"{self.place}: {name} changed form"
-        )
+        form = (array.dtype.str, array.shape[1:])
+        kind, shape, count = self.shapes.get(name, (*form, 0))
+        assert form == (kind, shape), f"{self.folder}: {name} changed form"
         self.shapes[name] = (kind, shape, count + len(array))
-        self.files[name].write(np.ascontiguousarray(array).data)
-
-    def finish(self) -> None:
-        """Write the index last, move the folder in place; another process may have been first."""
-        for file in self.files.values():
-            file.close()
-        errors = [[e.row, str(e.got)[:200], e.expected, e.place] for e in self.errors]
-        index = {"arrays": self.shapes, "errors": errors}
-        (self.draft / "index.json").write_text(json.dumps(index), encoding="utf-8")
-        try:
-            self.draft.rename(self.place)
-        except OSError:
-            if not (self.place / "index.json").exists():
-                raise
-
-    def discard(self) -> None:
-        """Remove what is left of the draft."""
-        for file in self.files.values():
-            file.close()
-        shutil.rmtree(self.draft, ignore_errors=True)
+        # opened anew for each chunk: a wide table has more columns than a process may open files
+        with writing(self.folder), (self.folder / f"{name}.bin").open("ab") as file:
+            file.write(np.ascontiguousarray(array).data)
 
 
-def _open(place: Path) -> StoredColumn:
-    index = json.loads((place / "index.json").read_text(encoding="utf-8"))
+def _open(entries: Entries, key: str, index: Any) -> StoredColumn:
     arrays: dict[str, np.ndarray] = {}
     for name, (dtype, shape, count) in index["arrays"].items():
         full = (count, *shape)
-        path = place / f"{name}.bin"
+        path = entries.place(key) / f"{name}.bin"
         empty = not path.stat().st_size  # an empty file cannot be mapped
         arrays[name] = (
             np.empty(full, dtype) if empty else np.memmap(path, dtype=dtype, mode="r", shape=full)
         )
-    errors = tuple(RowError(*error) for error in index["errors"])
     return StoredColumn(
         arrays.get("values", np.empty(0)),
         arrays.get("starts"),
         arrays.get("lengths"),
         arrays.get("present"),
-        errors,
+        tuple(RowError(*error) for error in index["errors"]),
+        entries,
     )

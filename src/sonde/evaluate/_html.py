@@ -51,4 +51,16 @@ def table(header: Iterable[Child], rows: Iterable[Iterable[Child]], *, class_: s
         for first, *rest in rows
     ]
     inner = element("table", element("thead", head), element("tbody", *body), class_=class_ or None)
-    return element("div", inner, class_="scroll", tabindex="0")
+    return scrolling(inner)
+
+
+def scrolling(inner: Markup) -> Markup:
+    """A box that scrolls sideways by itself, by keyboard too."""
+    return element(
+        "div", inner, class_="scroll", tabindex="0", role="region", aria_label="scrolls sideways"
+    )
+
+
+def folded(summary: str, *content: Child) -> Markup:
+    """What is long and seldom read, behind one line that opens it."""
+    return element("details", element("summary", summary), *content)

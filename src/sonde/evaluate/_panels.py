@@ -9,11 +9,14 @@ import numpy as np
 
 from sonde.contracts.data import Raw
 from sonde.contracts.task import Curves, Heatmap, Panel, Rowlist, Table
-from sonde.evaluate._html import Markup, element, joined, table
+from sonde.evaluate._html import Markup, element, folded, joined, scrolling, table
 from sonde.evaluate._svg import chart, legend
 from sonde.evaluate.contents import ShownRow
 
-_FIELDS_AT_ONCE = 8
+_FIELDS_AT_ONCE = 6
+_CARDS_AT_ONCE = 4
+_SENTENCE = 40
+"""Characters above which a cell is taken for words to be read, not for a number."""
 _LONGEST = 200
 """Characters of a raw value that are shown."""
 
@@ -26,12 +29,20 @@ def panel(shown: Panel, rows: ShownRows) -> Markup:
         case Curves():
             return curves_figure(shown)
         case Table():
-            body = table(shown.header, shown.rows, class_="numbers")
-            return figure(shown.title, body, note=shown.note)
+            return _table(shown)
         case Heatmap():
             return _heatmap(shown)
         case Rowlist():
             return _rowlist(shown, rows)
+
+
+def _table(shown: Table) -> Markup:
+    """Numbers stand below one another; sentences are broken and get the width of the page."""
+    if not shown.rows:
+        return figure(shown.title, note=shown.note)
+    wordy = any(len(cell) > _SENTENCE for row in shown.rows for cell in row[1:])
+    body = table(shown.header, shown.rows, class_="" if wordy else "numbers")
+    return figure(shown.title, body, note=shown.note, wide=wordy or len(shown.header) > 5)
 
 
 def curves_figure(shown: Curves) -> Markup:
@@ -56,7 +67,7 @@ def _heatmap(shown: Heatmap) -> Markup:
     inner = element(
         "table", element("thead", element("tr", *head)), element("tbody", *body), class_="heat"
     )
-    scroll = element("div", inner, class_="scroll", tabindex="0")
+    scroll = scrolling(inner)
     wide = len(shown.column_labels) > 6
     return figure(
         shown.title, element("p", axes, class_="quiet"), scroll, note=shown.note, wide=wide
@@ -68,8 +79,10 @@ def _rowlist(shown: Rowlist, rows: ShownRows) -> Markup:
         _card(number, remark, rows.get(number, ShownRow({})))
         for number, remark in zip(shown.rows, shown.remarks, strict=True)
     ]
-    body = element("ol", *cards, class_="cards") if cards else element("p", "No such row.")
-    return figure(shown.title, body, note=shown.note, wide=True)
+    first, rest = cards[:_CARDS_AT_ONCE], cards[_CARDS_AT_ONCE:]
+    body = element("ol", *first, class_="cards") if cards else element("p", "No such row.")
+    more = folded(f"{len(rest)} more rows", element("ol", *rest, class_="cards")) if rest else None
+    return figure(shown.title, joined([body, more]), note=shown.note, wide=True)
 
 
 def figure(title: str, *content: Markup, note: str = "", wide: bool = False) -> Markup:
@@ -85,9 +98,7 @@ def _card(number: int, remark: str, row: ShownRow) -> Markup:
     ]
     fields = [(n, v) for n, v in row.fields.items() if n not in row.pictures]
     more = fields[_FIELDS_AT_ONCE:]
-    rest = (
-        element("details", element("summary", f"{len(more)} more"), _fields(more)) if more else None
-    )
+    rest = folded(f"{len(more)} more", _fields(more)) if more else None
     return element(
         "li",
         *pictures,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 import numpy as np
 
 from sonde.contracts.task import Score
-from sonde.evaluate._html import Child, Markup, element, joined, table
+from sonde.evaluate._html import Child, Markup, element, folded, joined, table
 from sonde.evaluate._panels import curves_figure, figure, panel
 from sonde.evaluate.contents import DataCard, Outcome, Provenance, Report
-from sonde.evaluate.scores import number
+from sonde.evaluate.scores import number, signed
+
+_MOST_ROWS = 20
+"""Rows of a table that is shown at once."""
 
 
 def header(report: Report) -> Markup:
@@ -62,7 +65,36 @@ def scores(outcome: Outcome) -> Markup:
         if note
     ]
     body = table(["", *outcome.scores], lines, class_="scores")
-    return _section("scores", "Scores", body, *notes)
+    return _section("scores", "Scores", body, *notes, gains(outcome))
+
+
+def gains(outcome: Outcome) -> Markup | None:
+    """By how much the model is better than each rival on the same rows, metric by metric."""
+    if not any(outcome.gains.values()):
+        return None
+    names = dict.fromkeys(name for found in outcome.gains.values() for name in found)
+    lines = [
+        [name, *(_gain(found.get(name)) for found in outcome.gains.values())] for name in names
+    ]
+    note = (
+        "Above 0 the model is better, whichever direction better is. Paired 95 % intervals; in "
+        "bold where they exclude 0. One look at one metric: not corrected for looking at them all."
+    )
+    body = table(["", *(f"over {who}" for who in outcome.gains)], lines, class_="numbers gains")
+    return figure("Gain over each rival on the same rows", body, note=note, wide=True)
+
+
+def findings(report: Report) -> list[Markup]:
+    """A section for each kind of finding."""
+    return [
+        _section(
+            f"finding-{place}",
+            title,
+            element("div", *(panel(one, report.outcome.rows) for one in panels), class_="panels"),
+        )
+        for place, (title, panels) in enumerate(report.findings.items())
+        if panels
+    ]
 
 
 def judgement(outcome: Outcome) -> Markup | None:
@@ -91,7 +123,9 @@ def data_card(card: DataCard) -> Markup:
         ["column", "kind", "role", "why"],
         [(c.name, c.kind, c.role, c.reason) for c in card.columns],
     )
-    excluded = table(["field", "why it is left out"], card.excluded.items())
+    excluded = _short_or_folded(
+        table(["field", "why it is left out"], card.excluded.items()), card.excluded
+    )
     bad = element("ul", *(element("li", line) for line in card.examples))
     unreadable = f"{card.quarantined:,} unreadable rows were left out"
     return _section(
@@ -100,7 +134,7 @@ def data_card(card: DataCard) -> Markup:
         element("div", *parts, class_="parts"),
         element("p", card.split),
         element("div",
-            figure("Columns", columns, wide=True),
+            figure("Columns", _short_or_folded(columns, card.columns), wide=True),
             figure("Left out", excluded, wide=True) if card.excluded else None,
             figure(unreadable, bad, wide=True) if card.quarantined else None,
             class_="panels"),
@@ -116,7 +150,7 @@ def provenance(source: Provenance) -> Markup:
         "again",
         "How to get it again",
         element("div",
-            figure("Recipe", element("pre", source.recipe), wide=True),
+            figure("Recipe", folded("as recipe.yaml", element("pre", source.recipe)), wide=True),
             figure("Judged", _facts(judged)),
             figure("Times", _facts(source.times)),
             figure("Versions", _facts(source.versions)),
@@ -126,6 +160,11 @@ def provenance(source: Provenance) -> Markup:
 
 def _section(name: str, title: str, *content: Child) -> Markup:
     return element("section", element("h2", title), *content, id=name)
+
+
+def _short_or_folded(shown: Markup, items: Sized) -> Markup:
+    """A table as it is, or behind one line where it has many rows."""
+    return shown if len(items) <= _MOST_ROWS else folded(f"all {len(items):,}", shown)
 
 
 def _facts(facts: Mapping[str, str]) -> Markup:
@@ -140,6 +179,16 @@ def _cell(score: Score | None) -> Child:
         return number(score.value)
     between = element("small", f"{number(score.low)} to {number(score.high)}")
     return joined([element("span", number(score.value)), between])
+
+
+def _gain(score: Score | None) -> Child:
+    if score is None or not np.isfinite(score.value):
+        return "-"
+    if score.low is None or score.high is None:
+        return signed(score.value)
+    between = element("small", f"{signed(score.low)} to {signed(score.high)}")
+    shown = score.low > 0 or score.high < 0
+    return joined([element("b" if shown else "span", signed(score.value)), between])
 
 
 def _whisker(who: str, score: Score, low: float, span: float, *, first: bool) -> Markup:

@@ -9,9 +9,9 @@ from sonde.evaluate._axes import Axis, axis, tick_text
 from sonde.evaluate._html import Markup, element, joined
 
 _WIDTH, _HEIGHT = 420, 270
-_TOP, _RIGHT, _BOTTOM = 12, 14, 42
-_LETTER = 6.8
-"""Pixels a character of a tick takes, about."""
+_TOP, _RIGHT, _BOTTOM = 12, 22, 46
+_LETTER = 8.4
+"""Pixels a character of a tick takes at most: on a phone they are drawn larger."""
 _MARKED = 40
 """Lines of at most so many points show each of them."""
 _COLOURS = 5
@@ -55,7 +55,7 @@ def _axes(series: Series, diagonal: bool) -> tuple[Axis, Axis]:
     if diagonal:
         xs = ys = np.concatenate([xs, ys])
     y_axis = axis(ys, _HEIGHT - _BOTTOM, _TOP)
-    left = 26 + _LETTER * max(len(tick_text(tick)) for tick in y_axis.ticks)
+    left = 28 + _LETTER * max(len(tick_text(tick)) for tick in y_axis.ticks)
     return axis(xs, left, _WIDTH - _RIGHT), y_axis
 
 
@@ -66,11 +66,11 @@ def _grid(x_axis: Axis, y_axis: Axis) -> Markup:
         y = _short(y_axis.place(tick))
         lines.append(element("path", d=f"M{_short(x_axis.start)} {y}H{x_axis.end}", class_="grid"))
         lines.append(_text(tick_text(tick), x_axis.start - 5, float(y) + 3.5, "end"))
-    every = -(-len(x_axis.ticks) // 8)
+    every = -(-len(x_axis.ticks) // 7)
     for tick in x_axis.ticks[::every]:
         x = _short(x_axis.place(tick))
         lines.append(element("path", d=f"M{x} {floor}v4", class_="tick"))
-        lines.append(_text(tick_text(tick), float(x), floor + 16, "middle"))
+        lines.append(_text(tick_text(tick), float(x), floor + 18, "middle"))
     return joined(lines)
 
 
@@ -79,7 +79,7 @@ def _titles(curves: Curves, x_axis: Axis) -> Markup:
     height = (_HEIGHT - _BOTTOM + _TOP) / 2
     across = _text(curves.x_title, middle, _HEIGHT - 6, "middle", class_="title")
     upright = _text(curves.y_title, 0, 0, "middle", class_="title")
-    turned = element("g", upright, transform=f"translate(11 {_short(height)}) rotate(-90)")
+    turned = element("g", upright, transform=f"translate(13 {_short(height)}) rotate(-90)")
     return joined([across, turned])
 
 

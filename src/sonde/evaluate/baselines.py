@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -45,8 +47,12 @@ class BaselineResult:
         return ", ".join(notes)
 
 
+Encodings = Callable[[np.ndarray], Arrays]
+"""(n,) row numbers -> their dense encoded columns, with `#present:` arrays."""
+
+
 def run_baselines(
-    task: Task, train: Arrays, test: Arrays, *, seed: int
+    task: Task, encoded: Encodings, train: np.ndarray, test: np.ndarray, *, seed: int
 ) -> dict[str, BaselineResult]:
     """Each baseline of a bound task, fitted on training rows, asked about test rows.
 
@@ -56,23 +62,24 @@ def run_baselines(
 
     Args:
         task: bound to fitted columns.
-        train: encoded columns of the training rows, inputs and targets, with `#present:` arrays.
-        test: the same for the test rows; its targets are not looked at.
+        encoded: gives inputs and targets of rows, of no more training rows than are fitted on.
+        train: (N,) numbers of the training rows.
+        test: (n,) numbers of the test rows; their targets are not looked at.
         seed: of the sample and of the estimators.
     """
     rivals = task.baselines()
     if not rivals:
         return {}
-    total, asked = (len(next(iter(encoded.values()))) for encoded in (train, test))
-    answered = features(task.inputs, test, np.arange(asked))
-    rows = _sample(total, _affordable(task, answered.numbers.shape[1]), seed)
-    learned = features(task.inputs, train, rows).design(_targets(task, train, rows))
+    answered = features(task.inputs, encoded(test), np.arange(len(test)))
+    rows = train[_sample(len(train), _affordable(task, answered.numbers.shape[1]), seed)]
+    known, places = encoded(rows), np.arange(len(rows))
+    learned = features(task.inputs, known, places).design(_targets(task, known, places))
     found = {}
     for name, baseline in rivals.items():
         began = time.perf_counter()
         predicted = task.predicted(baseline(learned, answered.design({}), seed))
         seconds = time.perf_counter() - began
-        found[name] = BaselineResult(predicted, len(rows), total, seconds, answered.left_out)
+        found[name] = BaselineResult(predicted, len(rows), len(train), seconds, answered.left_out)
     return found
 
 
@@ -82,7 +89,7 @@ def _affordable(task: Task, num_features: int) -> int:
     Boosted trees grow a tree for each class, so many classes cost as much as many features; two
     classes need but one tree.
     """
-    sizes = [port.size or 1 for port in task.outputs.values()]
+    sizes = [port.size or prod(s or 1 for s in port.shape) for port in task.outputs.values()]
     outputs = sum(size if size > 2 else 1 for size in sizes)
     return max(1000, min(_MOST_ROWS, _MOST_WORK // (num_features * max(1, outputs))))
 

@@ -59,6 +59,7 @@ class Outcome:
         notes: who -> what a reader must know, such as that it saw a sample only.
         panels: what the task shows of the judgement.
         rows: the rows that panels name, by row number.
+        gains: rival -> metric -> by how much the model is better, with the paired interval.
     """
 
     scores: Mapping[str, Scores]
@@ -67,6 +68,7 @@ class Outcome:
     notes: Mapping[str, str] = field(default_factory=dict)
     panels: Sequence[Panel] = ()
     rows: Mapping[int, ShownRow] = field(default_factory=dict)
+    gains: Mapping[str, Scores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Report:
         learning: curves over epochs or steps.
         outcome: scores, panels, rows.
         provenance: recipe, versions, times.
+        findings: title of a section -> its panels, such as what the audit found.
     """
 
     title: str
@@ -107,3 +110,4 @@ class Report:
     learning: Sequence[Curves]
     outcome: Outcome
     provenance: Provenance
+    findings: Mapping[str, Sequence[Panel]] = field(default_factory=dict)

@@ -46,6 +46,7 @@ def page(report: Report) -> str:
     )
     sections = [
         _sections.scores(report.outcome),
+        *_sections.findings(report),
         _sections.judgement(report.outcome),
         _sections.learning(report),
         _sections.data_card(report.data),

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Judged, Score, Task
-from sonde.evaluate.intervals import as_score, intervals, resample
+from sonde.contracts.task import Arrays, Judged, Metric, Score, Task
+from sonde.evaluate._units import units_of
+from sonde.evaluate.intervals import as_score, gain, intervals, measure
 
 
 def score_all(task: Task, judged: Judged, *, seed: int) -> dict[str, Score]:
     """Every score of the task with its interval, the most telling first."""
-    return intervals(task.metrics(), judged.predicted, judged.truth, seed=seed)
+    return intervals(
+        task.metrics(), judged.predicted, judged.truth, seed=seed, groups=judged.groups
+    )
 
 
 @dataclass(frozen=True)
@@ -45,38 +48,65 @@ class Comparison:
         return self.gain.high is not None and self.gain.high < 0
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A model beside its rivals, by every metric.
+
+    Attributes:
+        scores: the model's, by metric.
+        rivals: rival -> metric -> score.
+        gains: rival -> metric -> by how much the model is better, with the paired interval.
+    """
+
+    scores: Mapping[str, Score]
+    rivals: Mapping[str, Mapping[str, Score]]
+    gains: Mapping[str, Mapping[str, Score]]
+
+    def by(self, metric: str) -> list[Comparison]:
+        """The model beside each rival by one metric, the best rival first."""
+        mine = self.scores[metric]
+        found = [
+            Comparison(rival, metric, mine.value, scores[metric].value, self.gains[rival][metric])
+            for rival, scores in self.rivals.items()
+        ]
+        sign = 1 if mine.higher_is_better else -1
+        return sorted(found, key=lambda comparison: _order(sign, comparison.other))
+
+
+def stand(
+    metrics: Mapping[str, Metric], judged: Judged, rivals: Mapping[str, Arrays], *, seed: int
+) -> Standing:
+    """A model's and its rivals' scores, and how far apart they are; each is measured once.
+
+    Args:
+        metrics: by name.
+        judged: the model's answers and the truth.
+        rivals: each rival's answers to the same rows, as metrics read them.
+        seed: of blocks and resamples.
+    """
+    rows, truth = len(judged.rows), judged.truth
+    units = units_of(rows, judged.groups, seed=seed)
+    scores: dict[str, Score] = {}
+    beside: dict[str, dict[str, Score]] = {name: {} for name in rivals}
+    gains: dict[str, dict[str, Score]] = {name: {} for name in rivals}
+    for name, metric in metrics.items():
+        model = measure(metric, judged.predicted, truth, units, seed=seed)
+        scores[name] = as_score(metric, model, rows)
+        for rival, predicted in rivals.items():
+            other = measure(metric, predicted, truth, units, seed=seed)
+            beside[rival][name] = as_score(metric, other, rows)
+            gains[rival][name] = gain(metric, model, other, rows)
+    return Standing(scores, beside, gains)
+
+
 def compare(
     task: Task, judged: Judged, rivals: Mapping[str, Arrays], *, seed: int
 ) -> list[Comparison]:
-    """The model beside each rival by the task's main metric, the best rival first.
-
-    Args:
-        task: gives the metric.
-        judged: the model's answers and the truth.
-        rivals: each rival's answers to the same rows, as metrics read them.
-        seed: of the resamples.
-    """
-    if not rivals or not task.main_metric:
-        return []
+    """The model beside each rival by the task's main metric, the best rival first."""
     name = task.main_metric
-    metric = task.metrics()[name]
-    answers = {"": judged.predicted, **rivals}
-    values = {who: metric.score(predicted, judged.truth) for who, predicted in answers.items()}
-    resampled = {
-        who: resample({name: metric}, predicted, judged.truth, seed=seed)[name]
-        for who, predicted in answers.items()
-    }
-    sign = 1 if metric.higher_is_better else -1
-    found = []
-    for rival in rivals:
-        gain = as_score(
-            metric,
-            sign * (values[""] - values[rival]),
-            sign * (resampled[""] - resampled[rival]),
-            len(judged.rows),
-        )
-        found.append(Comparison(rival, name, values[""], values[rival], gain))
-    return sorted(found, key=lambda comparison: _order(sign, comparison.other))
+    if not rivals or not name:
+        return []
+    return stand({name: task.metrics()[name]}, judged, rivals, seed=seed).by(name)
 
 
 def sentence(comparisons: Sequence[Comparison]) -> str:
@@ -88,12 +118,15 @@ def sentence(comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return ""
     rows = f"{comparisons[0].gain.rows:,} rows"
+    if any(c.gain.low is None for c in comparisons):
+        return f"Who is better is not known: {comparisons[0].metric} has no interval on {rows}."
     worse = [c for c in comparisons if c.is_worse]
     if worse:
         return f"{_capital(worse[0].rival)} is better: {_figures(worse[0], flip=True)} on {rows}."
     equal = [c for c in comparisons if not c.is_better]
     if equal:
-        names = " and ".join(c.rival for c in equal)
+        *others, last = [c.rival for c in equal]
+        names = f"{', '.join(others)} and {last}" if others else last
         return f"No difference to {names} is shown on {rows}."
     best = comparisons[0]
     return f"Better than every baseline: {_figures(best)} of {best.rival} on {rows}."
@@ -109,6 +142,11 @@ def number(value: float) -> str:
     if size >= 10:
         return f"{value:.4g}"
     return f"{value:.3f}" if size >= 0.01 or not size else f"{value:.2g}"
+
+
+def signed(value: float) -> str:
+    """A difference for people: `+0.012`."""
+    return number(value) if np.isnan(value) or value < 0 else f"+{number(value)}"
 
 
 def shown(score: Score) -> str:

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from sonde.contracts.learn import Budget, Optimizer, Schedule, State, Stateful
 from sonde.contracts.task import Loss
 from sonde.core import seed
 from sonde.core.batch import Batch, count, part, tensor_of
-from sonde.core.device import resolve_precision
-from sonde.core.errors import DataError
+from sonde.core.device import Precision, precision_for, resolve_precision
+from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import say, tell
 from sonde.core.port import ROW
 from sonde.core.spec import Spec
+from sonde.core.work import Products
+from sonde.learn._snapshots import SnapshotMean, Snapshots, measure_norms, places
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -44,6 +46,23 @@ class DescentSettings(Spec):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     average: float | None = Field(None, gt=0, lt=1)
     """Decay of an exponential average of the weights, which is then what is judged and shipped."""
+    snapshots: Snapshots | None = None
+    """Late points of the training whose mean is what is judged and shipped."""
+    l1: float = Field(0.0, ge=0)
+    """Each step moves weights with two or more axes towards zero by learning_rate * l1, and leaves
+    them there: the proximal step of an L1 penalty, apart from the gradient as AdamW's decay is.
+    Parikh, Boyd, "Proximal Algorithms", 2014, section 6.5.2."""
+
+    @model_validator(mode="after")
+    def _one_average(self) -> Self:
+        if self.average and self.snapshots:
+            raise ValueError("average and snapshots are two ways to average weights; take one")
+        if self.optimizer.ships and (self.average or self.snapshots or self.l1):
+            raise ValueError(
+                f"optimizer {self.optimizer.kind} averages the weights itself; "
+                "leave out average, snapshots and l1"
+            )
+        return self
 
 
 class Diverged(DataError):
@@ -68,9 +87,8 @@ class Descent(Stateful):
         self.module = module
         self._weights = [weight for weight in module.parameters() if weight.requires_grad]
         self._device = self._weights[0].device
-        total = sum(weight.numel() for weight in self._weights)
-        self.precision = resolve_precision(settings.precision, self._device, total)
-        tell(f"network    {name}, {total:,} weights, {self.precision} on {self._device}")
+        self.precision: Precision = "auto"
+        self._decide(resolve_precision(settings.precision, self._device))
         self._optimizer = settings.optimizer.make(self._groups())
         self._steps = 0
         self._skipped_in_a_row = 0
@@ -78,6 +96,9 @@ class Descent(Stateful):
         self._seconds, self._elapsed, self._since = budget.seconds, 0.0, time.monotonic()
         self._average = copy.deepcopy(module).requires_grad_(False) if settings.average else None
         self._followed = _pairs(self._average, module) if self._average is not None else ([], [])
+        self._heard: dict[str, float] = {}
+        self._means = copy.deepcopy(module).requires_grad_(False) if self._ships else None
+        self._snapshots = self._snapshot_mean(steps_per_epoch)
 
     def minimize(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
         """One step down the mean of `loss` over the batch.
@@ -107,16 +128,47 @@ class Descent(Stateful):
         else:
             self._skip(batch)
         self._steps += 1
+        if self._snapshots is not None:
+            self._snapshots.see(self._steps)
         return mean
 
     def shipped(self) -> nn.Module:
         """The averaged weights where there are any, else the module itself."""
+        if self._snapshots is not None:
+            return self._snapshots.shipped()
+        if self._means is not None:
+            return self._optimizer_means(self._means)
         return self.module if self._average is None else self._average
 
     @property
     def learning_rate(self) -> float:
         """The rate of the next step."""
-        return self.settings.optimizer.learning_rate * self.settings.schedule.factor(self._progress)
+        factor = self.settings.schedule.factor(self._progress) * self._heard.get("factor", 1.0)
+        return self.settings.optimizer.learning_rate * factor
+
+    def heed(self, scores: Mapping[str, float], higher_is_better: Callable[[str], bool]) -> None:
+        """The schedule hears how an evaluation went."""
+        before = self._heard.get("factor", 1.0)
+        self._heard = self.settings.schedule.heard(self._heard, scores, higher_is_better)
+        if self._heard.get("factor", 1.0) != before:
+            tell(f"{self.name}: learning rate {self.learning_rate:.3g} from step {self._steps} on")
+
+    def refresh(
+        self, forward: Callable[[nn.Module, Batch], object], batches: Iterable[Batch]
+    ) -> None:
+        """After the last step: what averaged weights cannot average is measured on these batches.
+
+        Args:
+            forward: passes a batch through the network it is given.
+            batches: of the training rows; looked at only where they are needed.
+        """
+        if self._snapshots is not None:
+            self._snapshots.refresh(forward, batches)
+        if self._means is not None:
+            shipped = self._optimizer_means(self._means)
+            measure_norms(shipped, forward, batches)
+            for kept, measured in zip(self.module.buffers(), shipped.buffers(), strict=True):
+                kept.copy_(measured)
 
     def state(self) -> State:
         """Moments of the optimizer, the average, the counters."""
@@ -125,6 +177,8 @@ class Descent(Stateful):
         return {
             "optimizer": {str(index): dict(moments) for index, moments in held.items()},
             "average": average,
+            "snapshots": None if self._snapshots is None else self._snapshots.state(),
+            "heard": dict(self._heard),
             "steps": self._steps,
             "skipped": self._skipped_in_a_row,
             "elapsed": self._elapsed_now(),
@@ -142,9 +196,20 @@ class Descent(Stateful):
         self._optimizer.load_state_dict(whole)
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-        self.precision = state["precision"]  # of the processor on which the run began
+        if self._snapshots is not None:
+            self._snapshots.restore(state["snapshots"])
+        self._heard = dict(state["heard"])
+        if self.precision != state["precision"]:  # that of the processor on which the run began
+            self._decide(state["precision"])
         self._steps, self._skipped_in_a_row = state["steps"], state["skipped"]
         self._elapsed, self._since = state["elapsed"], time.monotonic()
+
+    def _decide(self, precision: Precision) -> None:
+        """Take a precision and tell it; `auto` is decided, and told, with the first step."""
+        self.precision = precision
+        total = sum(weight.numel() for weight in self._weights)
+        if precision != "auto":
+            tell(f"network    {self.name}, {total:,} weights, {precision} on {self._device}")
 
     def _groups(self) -> list[dict[str, Any]]:
         """Weights that decay; and biases and norms, with fewer than two axes, which do not."""
@@ -182,9 +247,14 @@ class Descent(Stateful):
     ) -> tuple[Tensor, Tensor]:
         """() float32 each: the sum of the rows' losses and of what the rows count for."""
         seed.reseed(self.name, self._steps, index)
-        half = self.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
-            found = loss(batch)
+        if self.precision == "auto":  # the first time: in float32, and its products are counted
+            with Products() as products:
+                found = loss(batch)
+            self._decide(precision_for(products.mean_work))
+        else:
+            half = self.precision == "bfloat16"
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+                found = loss(batch)
         return found.sums.float().sum(), found.weights.detach().float().sum()
 
     def _gradients(self) -> list[Tensor]:
@@ -204,8 +274,37 @@ class Descent(Stateful):
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
         self._optimizer.step()
+        if self.settings.l1:
+            self._shrink(self.learning_rate * self.settings.l1)
         if self._average is not None:
             self._follow()
+
+    def _shrink(self, threshold: float) -> None:
+        """Soft thresholding of matrices: towards zero by `threshold`, and not beyond."""
+        matrices = [weight.detach() for weight in self._weights if weight.ndim >= 2]
+        torch._foreach_sub_(matrices, [w.clamp(-threshold, threshold) for w in matrices])
+
+    @property
+    def _ships(self) -> str | None:
+        return self.settings.optimizer.ships
+
+    def _optimizer_means(self, network: nn.Module) -> nn.Module:
+        """The network with the weights that the optimizer keeps for shipping."""
+        network.load_state_dict(self.module.state_dict())
+        with torch.no_grad():
+            for kept, weight in zip(network.parameters(), self.module.parameters(), strict=True):
+                if self._ships in self._optimizer.state.get(weight, ()):
+                    kept.copy_(self._optimizer.state[weight][self._ships])
+        return network
+
+    def _snapshot_mean(self, steps_per_epoch: int | None) -> SnapshotMean | None:
+        asked = self.settings.snapshots
+        if asked is None:
+            return None
+        if self._total_steps is None:
+            raise UsageError("snapshots need to know when the phase ends; give it epochs or steps")
+        steps = places(asked, self.settings.schedule, self._total_steps, steps_per_epoch)
+        return SnapshotMean(self.module, steps)
 
     def _follow(self) -> None:
         """Moves the average; early on it forgets faster, so as not to drag the start along."""

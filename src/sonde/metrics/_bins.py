@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sonde.contracts.task import Arrays
+
 
 @dataclass(frozen=True)
 class Reliability:
@@ -43,10 +45,37 @@ def reliability(probability: np.ndarray, came_true: np.ndarray, *, bins: int = 1
     said = probability.astype(np.float64)
     if not len(said):
         return Reliability(np.empty(0), np.empty(0), np.empty(0, np.int64))
-    inner_edges = np.quantile(said, np.arange(1, bins) / bins, method="inverted_cdf")
-    place = np.searchsorted(np.unique(inner_edges), said)  # (N,), a row at an edge lies below it
+    place = bins_of(said, bins)
     rows = np.bincount(place)
     kept = rows > 0
     sums = np.bincount(place, said)[kept]
     hits = np.bincount(place, came_true.astype(np.float64))[kept]
     return Reliability(sums / rows[kept], hits / rows[kept], rows[kept])
+
+
+def bins_of(said: np.ndarray, bins: int, counts: np.ndarray | None = None) -> np.ndarray:
+    """(N,) the bin of each row, about equally many rows in each; equal values are never torn apart.
+
+    Args:
+        said: (N,) values.
+        bins: how many at most; some may stay empty.
+        counts: (N,) how often each row stands there.
+    """
+    if not len(said):
+        return np.empty(0, np.int64)
+    order = np.argsort(said)
+    upto = np.cumsum(np.ones(len(said)) if counts is None else counts[order])
+    wanted = np.arange(1, bins) / bins * upto[-1]
+    edges = said[order][np.minimum(np.searchsorted(upto, wanted * (1 - 1e-12)), len(said) - 1)]
+    return np.searchsorted(np.unique(edges), said)  # a row at an edge lies below it
+
+
+def sayings(predicted: Arrays, truth: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) float64 probabilities to be believed or not, and (N,) bool whether they came true.
+
+    Of two classes, the probability of the second; of more, that of the answer.
+    """
+    probability, true = predicted["probability"], truth["index"]
+    if probability.shape[1] == 2:
+        return probability[:, 1].astype(np.float64), true == 1
+    return probability.max(axis=1).astype(np.float64), predicted["index"] == true

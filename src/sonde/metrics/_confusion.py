@@ -8,18 +8,18 @@ it. This is what scikit-learn does with a label that occurs in the truth alone.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.task import Arrays, Bounds, Metric
 from sonde.metrics._ratio import ratio
 
 Average = Literal["macro", "micro", "weighted", "class"]
 
-_MOST_TERMS = 2_000_000
-"""Above this many terms (16 MB) a resample is counted directly instead of by a matrix product."""
+_MOST_COUNTS = 8_000_000
+"""Above this many (64 MB) each resample is counted for itself, instead of by a matrix product."""
 
 
 class ClassCounts(Metric):
@@ -31,6 +31,8 @@ class ClassCounts(Metric):
     was never predicted, say) scores 0; alone it scores NaN.
     """
 
+    bounds: ClassVar[Bounds] = (0.0, 1.0)
+
     average: Average = "macro"
     positive: int = Field(1, ge=0)
     """The class index that `average: class` looks at."""
@@ -39,14 +41,12 @@ class ClassCounts(Metric):
     def of_counts(self, right: np.ndarray, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
         """The score from counts of any one shape; NaN where it is not defined."""
 
-    def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray | None:
-        """(N, 3 (K + 1)) right, predicted and true rows of each class; None where that is big."""
-        rows, classes = predicted["probability"].shape
-        if rows * 3 * (classes + 1) > _MOST_TERMS:
-            return None
-        true = _one_hot(truth["index"], classes + 1)
-        said = _one_hot(predicted["index"], classes + 1)
-        return np.hstack([true * said, said, true])
+    def sums(
+        self, predicted: Arrays, truth: Arrays, units: np.ndarray, count: int
+    ) -> np.ndarray | None:
+        """(M, 3 (K + 1)) right, predicted and true rows of each class; None where that is big."""
+        classes = predicted["probability"].shape[1]
+        return class_counts_of(predicted["index"], truth["index"], classes, units, count)
 
     def combine(self, sums: np.ndarray) -> np.ndarray:
         """(..., 3 (K + 1)) counts -> (...) scores."""
@@ -89,8 +89,20 @@ def class_counts(
     return np.concatenate(parts).astype(np.float64)
 
 
-def _one_hot(index: np.ndarray, places: int) -> np.ndarray:
-    """(N,) class indices, -1 for unseen -> (N, places) float64, unseen last."""
-    hot = np.zeros((len(index), places))
-    hot[np.arange(len(index)), index] = 1.0  # place -1 is the last one
-    return hot
+def class_counts_of(
+    predicted: np.ndarray, true: np.ndarray, classes: int, units: np.ndarray, count: int
+) -> np.ndarray | None:
+    """(M, 3 (K + 1)) the counts of each of M units of rows; None where they are too many."""
+    places = classes + 1
+    if count * 3 * places > _MOST_COUNTS:
+        return None
+    right = predicted == true
+    found = [
+        np.bincount(unit * places + index % places, minlength=count * places)
+        for unit, index in (
+            (units[right], true[right]),
+            (units, predicted),
+            (units, true),
+        )
+    ]
+    return np.stack(found).reshape(3, count, places).swapaxes(0, 1).reshape(count, -1).astype(float)

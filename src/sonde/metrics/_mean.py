@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from sonde.metrics._ratio import ratio
 
 class RowMean(Metric):
     """The mean of a number that each row has for itself; NaN over no rows."""
+
+    is_mean: ClassVar[bool] = True
 
     @abstractmethod
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:

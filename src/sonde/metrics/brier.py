@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.task import Arrays, Bounds
 from sonde.metrics._mean import RowMean
 from sonde.metrics._true_class import true_probability
 
@@ -22,6 +22,7 @@ class Brier(RowMean):
     """
 
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[Bounds] = (0.0, 2.0)
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each row's squared distance."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.task import Arrays, Bounds
 from sonde.metrics._mean import RowMean
 from sonde.metrics._true_class import true_probability
 
@@ -21,6 +21,7 @@ class LogLoss(RowMean):
     """
 
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[Bounds] = (0.0, None)
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each row's loss."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.task import Arrays, Bounds
 from sonde.metrics._mean import RowMean
 
 
@@ -14,6 +14,7 @@ class MeanAbsoluteError(RowMean):
     """Mean of |predicted - true|, in the target's unit; 0 is best."""
 
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[Bounds] = (0.0, None)
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each row's absolute error."""

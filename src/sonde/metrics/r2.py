@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.task import Arrays, Bounds, Metric
 from sonde.metrics._ratio import ratio
 
 _ROUNDING = 1e-12
@@ -16,6 +18,8 @@ class R2(Metric):
 
     0 is what the mean of these very rows scores; NaN where all true values are equal.
     """
+
+    bounds: ClassVar[Bounds] = (None, 1.0)
 
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N, 4): 1, y, y^2 and the squared error, y centred so that squares keep their digits."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.task import Arrays, Bounds, Metric
 from sonde.metrics._ratio import ratio
 
 
@@ -14,6 +14,8 @@ class RootMeanSquaredError(Metric):
     """Square root of the mean of (predicted - true)^2, in the target's unit; 0 is best."""
 
     higher_is_better: ClassVar[bool] = False
+    bounds: ClassVar[Bounds] = (0.0, None)
+    is_mean: ClassVar[bool] = True
 
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N, 2): the row's squared error, and 1."""

@@ -23,7 +23,12 @@ EncoderFactory = Callable[[Ports], Encoder]
 """From the ports of one kind to what reads them."""
 
 Body = Callable[[int], tuple[nn.Module, int]]
-"""From the number F of joined features: a module (B, F) -> (B, G), and G."""
+"""From the number F of joined features: a module (B, F) -> (B, ..., G), and G."""
+
+HeadFactory = Callable[[int, int], nn.Module]
+"""From G and the number of outputs O: a module (B, ..., G) -> (B, ..., O), such as `nn.Linear`.
+
+It has `in_features` and a `weight` whose last axis is G."""
 
 
 class Assembled(nn.Module):
@@ -31,8 +36,8 @@ class Assembled(nn.Module):
 
     Args:
         encoders: their features are joined in this order.
-        body: (B, F) float -> (B, G) float.
-        heads: by output, (B, G) float -> (B, outputs) float.
+        body: (B, F) float -> (B, ..., G) float.
+        heads: by output, (B, ..., G) float -> (B, ..., outputs) float.
         flat: the outputs that are one number a row.
     """
 
@@ -40,7 +45,7 @@ class Assembled(nn.Module):
         self,
         encoders: Sequence[Encoder],
         body: nn.Module,
-        heads: Mapping[str, nn.Linear],
+        heads: Mapping[str, nn.Module],
         *,
         flat: frozenset[str],
     ) -> None:
@@ -53,10 +58,13 @@ class Assembled(nn.Module):
         self.flat = flat
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """B rows -> by output: scalar (B,), category (B, classes) logits, vector (B, D)."""
+        """B rows -> by output: scalar (B,), category (B, classes) logits, vector (B, D).
+
+        A body that puts axes between B and G has them in the outputs too.
+        """
         hidden = self.body(torch.cat([encoder(batch) for encoder in self.encoders], dim=1))
         raw = {name: head(hidden) for name, head in zip(self.outputs, self.heads, strict=True)}
-        return {name: value[:, 0] if name in self.flat else value for name, value in raw.items()}
+        return {name: value[..., 0] if name in self.flat else value for name, value in raw.items()}
 
 
 def assemble(
@@ -65,6 +73,7 @@ def assemble(
     *,
     encoders: Mapping[PortKind, EncoderFactory],
     body: Body,
+    head: HeadFactory = nn.Linear,
 ) -> nn.Module:
     """The network for these ports.
 
@@ -73,6 +82,7 @@ def assemble(
         outputs: scalars, categories or vectors.
         encoders: by port kind.
         body: between the joined features and the heads.
+        head: what makes the last layer of each output.
 
     Raises:
         UsageError: there is no input, or a port is of a kind that this network cannot read or
@@ -83,7 +93,7 @@ def assemble(
     made = [encoders[kind](ports) for kind, ports in _by_kind(inputs, encoders).items()]
     width = sum(encoder.width for encoder in made)
     hidden, hidden_width = body(width)
-    heads = {name: nn.Linear(hidden_width, _width(name, port)) for name, port in outputs.items()}
+    heads = {name: head(hidden_width, _width(name, port)) for name, port in outputs.items()}
     _start_neutral(made, hidden, list(heads.values()))
     flat = frozenset(name for name, port in outputs.items() if port.kind == "scalar")
     return Assembled(made, hidden, heads, flat=flat)
@@ -126,7 +136,7 @@ def _width(name: str, port: Port) -> int:
 
 
 def _start_neutral(
-    encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Linear]
+    encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Module]
 ) -> None:
     """Zero weights on reserved features, in the linear layers that read the joined features.
 
@@ -143,4 +153,4 @@ def _start_neutral(
     with torch.no_grad():
         for layer in readers:
             if layer.in_features == width:
-                layer.weight[:, reserved] = 0.0
+                cast("Tensor", layer.weight)[..., reserved] = 0.0

@@ -50,6 +50,12 @@ class RunContext(Context):
         self.task = recipe.task.bind(data.columns)
         self.model = recipe.model
         self.ports: Ports = {name: column.port for name, column in data.columns.items()}
+        # a target is what is asked for: it moves along with an input's frame, and else stays
+        self._moved: Ports = {
+            name: port
+            for name, port in self.ports.items()
+            if name not in self.task.targets or port.frame not in (None, name)
+        }
         self.source = data.source
         self.seed = recipe.seed
         self.device = resolve_device(recipe.device)
@@ -94,7 +100,7 @@ class RunContext(Context):
         """The recipe's augmentations in order, drawn for the present step."""
         for index, change in enumerate(self._augments):
             draw = seed.generator(f"augment {index}", self.device)
-            batch = change.apply(batch, self.ports, draw)
+            batch = change.apply(batch, self._moved, draw)
         return batch
 
     def mix(self, inputs: Batch, targets: Batch) -> tuple[Batch, Batch]:

@@ -137,6 +137,7 @@ class Loop:
             )
             self._journal.event("kept", phase=phase.name, step=at.stopper.step)
             self._reporter.tell(f"stopped    after step {at.step}; {kept} kept")
+        phase.learner.finish(self._once_more(phase))
         at.ended = True
         self._save(at)
         self._journal.event("phase", phase=phase.name, step=at.step, seconds=at.seconds())
@@ -166,12 +167,20 @@ class Loop:
             if self._save_due(at.step) and at.step != total:
                 self._save(at)
 
+    def _once_more(self, phase: Phase) -> Iterator[Batch]:
+        """Every training batch of a phase that has epochs, made when it is asked for."""
+        if phase.batches.steps_per_epoch is not None:
+            for step, batch in enumerate(_once(phase.batches, self._context.device)):
+                seed.begin(self._context.seed, phase.name, "finish", step)
+                yield batch
+
     def _evaluate(self, at: _Progress) -> list[bool | None]:
         phase = at.phase
         seed.begin(self._context.seed, phase.name, at.step, "evaluate")
         batches = _once(phase.valid, self._context.device) if phase.valid else ()
         scores = phase.learner.evaluate(batches)
         self._journal.event("epoch", phase=phase.name, step=at.step, **scores)
+        phase.learner.heed(scores)
         if at.stopper:
             at.stopper.see(scores, at.step)
         self._reporter.scores(_scores_line(at, scores))

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonde.contracts.task import Curves, Heatmap, Judged, Rowlist, Table
+from sonde.contracts.task import Curves, Heatmap, Judged, Metric, Rowlist, Table
 from sonde.metrics._bins import reliability
 from sonde.metrics._confusion import class_counts
 from sonde.metrics._ratio import ratio
 from sonde.metrics._true_class import true_probability
+from sonde.metrics.ece import ExpectedCalibrationError
+from sonde.metrics.f1 import F1
+from sonde.tasks._decisions import Threshold
 
 _MOST_CLASSES = 20
 _MOST_TABLE_ROWS = 100
@@ -55,13 +58,14 @@ def calibration(judged: Judged, labels: Sequence[str]) -> Curves:
             "of the answer",
         )
     bins = reliability(said, came_true)
+    error = ExpectedCalibrationError().score(judged.predicted, judged.truth)
     return Curves(
         "Reliability",
         {"observed": (bins.said, bins.came_true)},
         x_title=f"probability {of}",
         y_title="part that came true",
         diagonal=True,
-        note=f"Bins of equally many rows. Expected calibration error {bins.error:.3f}: on the "
+        note=f"Bins of equally many rows. Expected calibration error {error:.3f}: on the "
         "diagonal, probabilities can be taken at their word.",
     )
 
@@ -98,6 +102,36 @@ def most_wrong(judged: Judged, labels: Sequence[str]) -> Rowlist:
     ]
     note = f"{len(wrong):,} of {len(true):,} rows are wrong."
     return Rowlist("Most wrong", judged.rows[worst].tolist(), remarks, note)
+
+
+def threshold(
+    judged: Judged, labels: Sequence[str], settled: Threshold, cost: Metric | None
+) -> Curves:
+    """What the score would be at other thresholds, and at the one that validation rows settled.
+
+    Args:
+        judged: of two classes.
+        labels: their names.
+        settled: the threshold, and its score on validation rows.
+        cost: the score; None for F1 of the second class.
+    """
+    metric = cost or F1(average="class", positive=1)
+    probability = judged.predicted["probability"]
+    cuts = np.linspace(0.0, 1.0, 101)
+    answers = [
+        {**judged.predicted, "index": (probability[:, 1] >= cut).astype(int)} for cut in cuts
+    ]
+    scores = np.array([metric.score(answer, judged.truth) for answer in answers])
+    here = metric.score(judged.predicted, judged.truth)
+    return Curves(
+        "Threshold",
+        {"these rows": (cuts, scores), "chosen": (np.array([settled.cut]), np.array([here]))},
+        x_title=f"{labels[1]} is said from this probability on",
+        y_title="mean cost" if cost else f"F1 ({labels[1]})",
+        points=frozenset({"chosen"}),
+        note=f"Chosen on validation rows: {settled.cut:.3f}, where the score was "
+        f"{settled.score:.4g}. These rows had no say in it.",
+    )
 
 
 def _shown(score: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,35 @@ from sonde.tasks._estimators import linear, observed, tree_options, unfinished_i
 
 _MOST_ITERATIONS = 200
 
+Decide = Callable[[np.ndarray], np.ndarray]
+"""(N, K) probabilities -> (N,) the index of the class that is said."""
 
-def boosted(train: Design, test: Design, seed: int, *, target: str, classes: int) -> Arrays:
+
+def likeliest(probability: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N,) the class of largest probability."""
+    index: np.ndarray = probability.argmax(axis=1)
+    return index
+
+
+def boosted(
+    train: Design, test: Design, seed: int, *, target: str, classes: int, decide: Decide = likeliest
+) -> Arrays:
     """Histogram gradient boosting with scikit-learn's own settings."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(**tree_options(train, seed))
-    return _fitted(model, train, test, target=target, classes=classes)
+    return _fitted(model, train, test, target=target, classes=classes, decide=decide)
 
 
-def logistic(train: Design, test: Design, seed: int, *, target: str, classes: int) -> Arrays:
+def logistic(
+    train: Design, test: Design, seed: int, *, target: str, classes: int, decide: Decide = likeliest
+) -> Arrays:
     """Logistic regression, with scikit-learn's own L2 penalty."""
     from sklearn.linear_model import LogisticRegression
 
     model = linear(train, LogisticRegression(max_iter=_MOST_ITERATIONS, random_state=seed % 2**32))
     with unfinished_is_fine():
-        return _fitted(model, train, test, target=target, classes=classes)
+        return _fitted(model, train, test, target=target, classes=classes, decide=decide)
 
 
 def majority(
@@ -36,26 +50,35 @@ def majority(
     *,
     target: str,
     classes: int,
+    decide: Decide = likeliest,
 ) -> Arrays:
     """The commonest class, each class as probable as it is common."""
     index = train.targets[target]
     counts = np.bincount(index[index < classes].astype(np.int64), minlength=classes)
-    return _answers(np.tile(counts / counts.sum(), (len(test.numbers), 1)))
+    return _answers(np.tile(counts / counts.sum(), (len(test.numbers), 1)), decide)
 
 
-def _fitted(model: Any, train: Design, test: Design, *, target: str, classes: int) -> Arrays:
+def _fitted(
+    model: Any,
+    train: Design,
+    test: Design,
+    *,
+    target: str,
+    classes: int,
+    decide: Decide = likeliest,
+) -> Arrays:
     """What the model answers for the test rows; a class absent from the sample gets 0."""
     index = train.targets[target].astype(np.int64)
     known = index < classes
     if len(np.unique(index[known])) < 2:  # a sample of one class teaches nothing else
-        return majority(train, test, 0, target=target, classes=classes)
+        return majority(train, test, 0, target=target, classes=classes, decide=decide)
     fitted_on, asked = observed(train, test, known)
     model.fit(fitted_on, index[known])
     probability = np.zeros((len(asked), classes))
     probability[:, model.classes_] = model.predict_proba(asked)
-    return _answers(probability)
+    return _answers(probability, decide)
 
 
-def _answers(probability: np.ndarray) -> Arrays:
+def _answers(probability: np.ndarray, decide: Decide) -> Arrays:
     """(N, K) probabilities as `read` gives them."""
-    return {"index": probability.argmax(axis=1), "probability": probability.astype(np.float32)}
+    return {"index": decide(probability), "probability": probability.astype(np.float32)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from sonde.contracts.task import Curves, Judged, Rowlist
@@ -44,6 +46,29 @@ def largest_errors(judged: Judged) -> Rowlist:
     worst = np.argsort(-np.abs(said - true), kind="stable")[:_MOST_ROWS]
     remarks = [f"said {said[i]:,.6g}, is {true[i]:,.6g}" for i in worst]
     return Rowlist("Largest errors", judged.rows[worst].tolist(), remarks)
+
+
+def quantiles(judged: Judged, names: Mapping[float, str]) -> Curves:
+    """How much of the truth lies below each quantile, and should.
+
+    Args:
+        judged: of a quantile regression.
+        names: the name of each level's answer.
+    """
+    true = judged.truth["value"]
+    below = [float(np.mean(true <= judged.predicted[name])) for name in names.values()]
+    levels = np.array(list(names))
+    return Curves(
+        "Quantiles",
+        {"observed": (levels, np.array(below))},
+        x_title="quantile that was asked for",
+        y_title="part of the rows below it",
+        diagonal=True,
+        note=f"Between the outermost two lie {below[-1] - below[0]:.1%} of the rows, and "
+        f"{levels[-1] - levels[0]:.1%} should."
+        if len(levels) > 1
+        else "",
+    )
 
 
 def _points(judged: Judged) -> tuple[np.ndarray, np.ndarray, str]:

@@ -1,27 +1,31 @@
-"""Classification: which of two or more classes a row belongs to."""
+"""Classification: which of two or more classes a row belongs to.
+
+Where mistakes cost differently there are two roads, and one should not take both at once: learn
+true probabilities and decide by them (`costs`), or let rare classes count more while learning
+(`class_weights`, `focal`), after which probabilities mean something else and the decision is to be
+found on validation rows (`threshold`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from sonde.contracts.data import Column, Raw, Row
 from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, Panel, SupervisedTask, Task
-from sonde.core.errors import DataError, UsageError
+from sonde.core.errors import DataError, UsageError, unknown
+from sonde.core.notice import say, tell
 from sonde.core.port import MISSING, Port, Ports
-from sonde.core.spec import Spec
-from sonde.metrics.accuracy import Accuracy
-from sonde.metrics.brier import Brier
-from sonde.metrics.f1 import F1
-from sonde.metrics.log_loss import LogLoss
-from sonde.metrics.precision import Precision
-from sonde.metrics.recall import Recall
-from sonde.metrics.roc_auc import RocAuc
-from sonde.tasks import _class_panels, _classifiers
+from sonde.core.spec import Learned, Spec
+from sonde.metrics.cost import Cost
+from sonde.tasks import _class_panels, _classifiers, _decisions
+from sonde.tasks._class_losses import balanced, class_loss
+from sonde.tasks._class_metrics import class_metrics
 from sonde.tasks._target import bound_target, shortest
 
 if TYPE_CHECKING:
@@ -31,26 +35,71 @@ if TYPE_CHECKING:
     from sonde.core.batch import Batch
 
 
+def _as_text(label: Any) -> Any:
+    """YAML reads 1 and yes as a number and a truth value; the target column compares texts."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+Label = Annotated[str, BeforeValidator(_as_text)]
+"""A class as the target column writes it."""
+NotNegative = Annotated[float, Field(ge=0)]
+
+
 class Classification(SupervisedTask):
     """One target column of classes; the network gives (B, K) logits for it.
 
     `read` gives {"index": (B,) int64, "probability": (B, K) float32}. In the truth, a class never
     seen in training has index -1: it can be met in validation and test rows, and is always wrong.
+
+    The answer is the likeliest class; with `costs` the one of least expected cost; with a
+    `threshold` the second of two classes wherever its probability reaches what validation rows
+    have settled.
     """
 
     target: str
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Part of the truth that is spread evenly over all classes."""
+    class_weights: Literal["balanced"] | dict[Label, NotNegative] | None = None
+    """What rows of a class count for in the loss; unnamed ones 1. 'balanced': all classes alike."""
+    focal: float | None = Field(None, gt=0)
+    """Gamma of the focal loss: the larger, the less easy rows count."""
+    threshold: Literal["none", "f1", "cost"] = "none"
+    """What the threshold of two classes is chosen for on validation rows."""
+    costs: dict[Label, dict[Label, NotNegative]] | None = None
+    """{true: {said: cost}}; unnamed mistakes cost 1, and right answers nothing."""
+    cut: Learned[float | None] = None
+    """The second class is said from this probability on, in [0, 1]."""
+    cut_score: Learned[float | None] = None
+    """F1 of the second class, or mean cost, of the validation rows at `cut`."""
+
+    _weights: tuple[float, ...] = PrivateAttr(())
+    _costs: tuple[tuple[float, ...], ...] | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.threshold == "cost" and self.costs is None:
+            raise ValueError("threshold: cost needs costs, such as costs: {bad: {good: 5}}")
+        if self.focal is not None and self.label_smoothing:
+            raise ValueError("focal and label_smoothing pull against each other; take one of them")
+        return self
 
     @classmethod
     def examples(cls) -> list[Self]:
         """The target is whatever column a test has."""
-        return [cls(target="label")]
+        return [
+            cls(target="label"),
+            cls(target="label", label_smoothing=0.1, class_weights="balanced"),
+            cls(target="label", focal=2.0, class_weights={"north": 2.0}),
+            cls(target="label", costs={"north": {"south": 5.0}}),
+        ]
 
     def bind(self, columns: Mapping[str, Column]) -> Self:
         """A copy that knows its fitted columns.
 
         Raises:
             DataError: the training rows have fewer than two classes.
-            UsageError: the target is no column of classes, or cannot be answered with.
+            UsageError: the target is no column of classes, or cannot be answered with; an option
+                names a class it does not have, or needs two classes.
         """
         port = bound_target(self.target, columns, "category")
         if self.target == "probability":
@@ -65,7 +114,19 @@ class Classification(SupervisedTask):
                 " among the training rows, expected two classes or more. Take another target, "
                 "another split, or more rows."
             )
-        return super().bind(columns)
+        if self.threshold != "none" and port.classes > 2:
+            raise UsageError(
+                f"threshold: {self.threshold} is for two classes; {self.target!r} has "
+                f"{port.classes:,}. Take threshold: none, with costs where mistakes differ."
+            )
+        bound = super().bind(columns)
+        bound._weights, bound._costs = bound._weighed(), bound._priced()
+        return bound
+
+    @property
+    def settles(self) -> bool:  # type: ignore[override]  # it follows the options
+        """A threshold is chosen on validation rows."""
+        return self.threshold != "none"
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -91,20 +152,53 @@ class Classification(SupervisedTask):
 
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """Cross entropy (natural log); rows of unknown class count for nothing."""
-        from torch.nn.functional import cross_entropy
-
         from sonde.core.batch import tensor_of
 
-        index = tensor_of(targets, self.target).long()
-        known = index < self._classes
-        logits = outputs[self.target].float()
-        losses = cross_entropy(logits, index.where(known, 0), reduction="none")
-        return Loss(losses.where(known, 0.0), known.float())
+        return class_loss(
+            outputs[self.target].float(),
+            tensor_of(targets, self.target).long(),
+            smoothing=self.label_smoothing,
+            focal=self.focal,
+            weights=self._weights,
+        )
 
     def read(self, outputs: Mapping[str, Tensor], options: Spec) -> Batch:
-        """The likeliest class and the probability of each."""
+        """The class that is said and the probability of each."""
         logits = outputs[self.target].float()
-        return {"index": logits.argmax(dim=1), "probability": logits.softmax(dim=1)}
+        probability = logits.softmax(dim=1)
+        if self.cut is not None:
+            index = (probability[:, 1] >= self.cut).long()
+        elif self._costs is not None:
+            index = (probability @ probability.new_tensor(self._costs)).argmin(dim=1)
+        else:
+            index = logits.argmax(dim=1)
+        return {"index": index, "probability": probability}
+
+    def settle(self, outputs: Arrays, targets: Arrays) -> Self:
+        """The threshold that serves best on validation rows."""
+        if self.threshold == "none":
+            return self
+        import torch
+
+        read = self.read({self.target: torch.from_numpy(outputs[self.target])}, self.Options())
+        probability, index = np.asarray(read["probability"])[:, 1], targets[self.target]
+        known = index < self._classes
+        probability, positive = probability[known], index[known] == 1
+        if not 0 < positive.sum() < len(positive):
+            say(f"threshold: the validation rows with a {self.target!r} are not of two classes, so "
+                "nothing is settled; keep more rows for validation")  # fmt: skip
+            return self
+        found = (
+            _decisions.best_f1(probability, positive.astype(np.float64))
+            if self.threshold == "f1"
+            else _decisions.least_cost(probability, positive, np.array(self._costs))
+        )
+        tell(
+            f"threshold  {self._labels[1]} from probability {found.cut:.3f} on: "
+            f"{self.threshold} {found.score:.4g} on {len(positive):,} validation rows",
+            threshold=found.cut,
+        )
+        return self.learn(cut=found.cut, cut_score=found.score).bind(self.columns)
 
     def answer(self, arrays: Arrays) -> list[Row]:
         """The class as the target column writes it, and its probability."""
@@ -116,6 +210,10 @@ class Classification(SupervisedTask):
             for label, probability in zip(labels, given, strict=True)
         ]
 
+    def known(self, targets: Arrays) -> np.ndarray:
+        """(N,) bool: a class is given, be it one never seen in training."""
+        return np.not_equal(targets[self.target], self._classes + MISSING)
+
     def truth(self, targets: Arrays) -> Arrays:
         """{"index": (N,) int64}, -1 where the class was never seen in training.
 
@@ -123,7 +221,7 @@ class Classification(SupervisedTask):
             DataError: some row's class is missing, so that no answer can be right or wrong.
         """
         index = targets[self.target].astype(np.int64)
-        missing = int((index == self._classes + MISSING).sum())
+        missing = int((~self.known(targets)).sum())
         if missing:
             raise DataError(
                 f"{missing:,} of {len(index):,} rows have no {self.target!r} and cannot be judged. "
@@ -133,41 +231,23 @@ class Classification(SupervisedTask):
 
     @property
     def main_metric(self) -> str:  # type: ignore[override]  # it follows the number of classes
-        """Ranking for two classes, accuracy for more."""
+        """The cost where there are costs; else ranking for two classes, accuracy for more."""
         return next(iter(self.metrics()))
 
     def metrics(self) -> Mapping[str, Metric]:
-        """For two classes, those of the second one too; each class is in the report's table.
-
-        Micro averages are left out: with one class a row they are all the accuracy.
-        """
-        averages: dict[str, Metric] = {
-            "f1 macro": F1(average="macro"),
-            "precision macro": Precision(average="macro"),
-            "recall macro": Recall(average="macro"),
-            "f1 weighted": F1(average="weighted"),
-            "precision weighted": Precision(average="weighted"),
-        }
-        certainty: dict[str, Metric] = {"log loss": LogLoss(), "brier": Brier()}
-        if self._classes > 2:
-            return {"accuracy": Accuracy(), **averages, "auc": RocAuc(), **certainty}
-        label = self._labels[1]
-        of_second: dict[str, Metric] = {
-            f"f1 ({label})": F1(average="class", positive=1),
-            f"precision ({label})": Precision(average="class", positive=1),
-            f"recall ({label})": Recall(average="class", positive=1),
-        }
-        return {"auc": RocAuc(), "accuracy": Accuracy(), **of_second, **averages, **certainty}
+        """For two classes, those of the second one too; each class is in the report's table."""
+        cost = {"cost": Cost(costs=self._costs)} if self._costs is not None else {}
+        return {**cost, **class_metrics(self._labels)}
 
     def baselines(self) -> Mapping[str, Baseline]:
-        """Boosted trees, logistic regression, the commonest class."""
+        """Boosted trees, logistic regression, the commonest class; they decide by the same rule."""
         rivals = {
             "gradient boosting": _classifiers.boosted,
             "linear": _classifiers.logistic,
             "majority": _classifiers.majority,
         }
         return {
-            name: partial(rival, target=self.target, classes=self._classes)
+            name: partial(rival, target=self.target, classes=self._classes, decide=self._decide)
             for name, rival in rivals.items()
         }
 
@@ -184,18 +264,65 @@ class Classification(SupervisedTask):
             probability[:, place] = judged.predicted["probability"]
             predicted = {"index": place[index], "probability": probability}
             found = np.where(truth < 0, -1, place[truth])
-            alike.append((task, Judged(predicted, {"index": found}, judged.rows)))
+            alike.append((task, Judged(predicted, {"index": found}, judged.rows, judged.groups)))
         task, judged = super().pooled(alike)
         return task.bind({**self.columns, name: union}), judged
 
     def panels(self, judged: Judged) -> list[Panel]:
         """Who is taken for whom, whether probabilities can be believed, the worst mistakes."""
-        return [
+        shown: list[Panel] = [
             _class_panels.confusion(judged, self._labels),
             _class_panels.calibration(judged, self._labels),
             _class_panels.by_class(judged, self._labels),
             _class_panels.most_wrong(judged, self._labels),
         ]
+        if self.cut is None or self.cut_score is None:
+            return shown
+        settled = _decisions.Threshold(self.cut, self.cut_score)
+        metric = Cost(costs=self._costs or ()) if self.threshold == "cost" else None
+        return [*shown, _class_panels.threshold(judged, self._labels, settled, metric)]
+
+    def _weighed(self) -> tuple[float, ...]:
+        """(K,) what a row of each class counts for, () where all are alike."""
+        if self.class_weights is None:
+            return ()
+        if self.class_weights == "balanced":
+            counts = self.columns[self.target].class_counts
+            if not counts:
+                raise UsageError(
+                    f"class_weights: balanced needs a column that counts its classes; "
+                    f"{self.target!r} is of kind {self.columns[self.target].kind!r}, which does "
+                    "not. Give the weights by class, such as class_weights: {yes: 3}."
+                )
+            return balanced(counts)
+        for label in self.class_weights:
+            if label not in self._labels:
+                raise UsageError(
+                    f"class_weights: {unknown(f'class of {self.target!r}', label, self._labels)}"
+                )
+        return tuple(self.class_weights.get(label, 1.0) for label in self._labels)
+
+    def _priced(self) -> tuple[tuple[float, ...], ...] | None:
+        """(K, K) costs by index, rows are true classes; None where mistakes are alike."""
+        if self.costs is None:
+            return None
+        matrix = _decisions.cost_matrix(self.costs, self._labels, self.target)
+        return tuple(tuple(row) for row in matrix.tolist())
+
+    def _decide(self, probability: np.ndarray) -> np.ndarray:
+        """(N,) what a rival says whose probabilities these are, (N, K).
+
+        It has no validation rows to settle a threshold on. Its F1 is made largest as it would be
+        if its probabilities were true (Lipton, Elkan, Naryanaswamy, "Optimal Thresholding of
+        Classifiers to Maximize F1 Measure", 2014, arXiv:1402.1892, theorem 1).
+        """
+        if self.threshold == "f1":
+            of_second = probability[:, 1].astype(np.float32)
+            cut = _decisions.best_f1(of_second, of_second.astype(np.float64)).cut
+            return (of_second >= cut).astype(np.int64)
+        if self._costs is not None:
+            return _decisions.cheapest(probability, np.array(self._costs, np.float32))
+        return _classifiers.likeliest(probability)
 
     @property
     def _classes(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Judged, Score
+from sonde.contracts.task import Score
 from sonde.core.errors import UsageError
-from sonde.evaluate.scores import score_all
+from sonde.core.text import finite, to_json
 from sonde.run.bundle import Bundle
-from sonde.run.directory import claim
-from sonde.run.weights import load_arrays
+from sonde.run.directory import RunDirectory, claim
+from sonde.run.files import replace as put
 from sonde.workflow.fit import Job, Run, as_recipe, carry_out, open_source
+from sonde.workflow.judge import verdict_on
+from sonde.workflow.judged import read_answers
+from sonde.workflow.pool import pool
 from sonde.workflow.prepare import resolve
+from sonde.workflow.report_folds import report_folds
+from sonde.workflow.verdict import Verdict, read_verdict
 
 
 @dataclass(frozen=True)
@@ -28,19 +33,38 @@ class Runs:
     Attributes:
         path: the folder of the folds' runs.
         folds: one finished run per fold.
-        scores: over the test rows of all folds together, each answered by the fold that had not
-            seen it, with bootstrap intervals.
+        verdict: over the test rows of all folds together, each answered by the fold that had not
+            seen it: scores, rivals, and by how much the model is better, with intervals.
         bundle: trained on every row that is not kept for validation; None with `refit=False`.
     """
 
     path: Path
     folds: list[Run]
-    scores: Mapping[str, Score]
+    verdict: Verdict
     bundle: Bundle | None
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """Over the test rows of all folds together, by name."""
+        return self.verdict.scores
+
+    @property
+    def report(self) -> Path:
+        """The report of the whole, one HTML file; each fold has its own besides."""
+        return RunDirectory(self.path).report
+
+    def of_folds(self, score: str, rival: str | None = None) -> np.ndarray:
+        """(K,) a score on each fold, the model's or a rival's; NaN where a fold has none."""
+        found = []
+        for run in self.folds:
+            verdict = read_verdict(run.directory)
+            beside = verdict.baselines.get(rival, {}) if verdict and rival else run.scores
+            found.append(float(beside[score]) if score in beside else float("nan"))
+        return np.array(found)
 
     def spread(self, score: str) -> tuple[float, float, float]:
         """(mean, smallest, largest) of a score over the folds."""
-        values = np.array([float(run.scores[score]) for run in self.folds])
+        values = self.of_folds(score)
         return float(values.mean()), float(values.min()), float(values.max())
 
 
@@ -49,6 +73,7 @@ def cross_validate(
     data: Any = None,
     *,
     refit: bool = True,
+    audit: bool = True,
     run_dir: str | Path | None = None,
 ) -> Runs:
     """Train once per fold of the recipe's split; columns are fitted anew in each.
@@ -59,6 +84,7 @@ def cross_validate(
         recipe: with a split of several folds, such as `{kind: kfold, num_folds: 10}`.
         data: as for `fit`.
         refit: whether a last model is trained on the rows of all folds.
+        audit: whether the first fold is looked at for what may flatter the scores.
         run_dir: folder of the folds' runs; by default the next free one under `runs/`.
 
     Raises:
@@ -81,20 +107,21 @@ def cross_validate(
     def run(fold: int | None) -> Run:
         name = "all" if fold is None else f"fold-{fold}"
         directory = claim(home / name, identity | {"fold": fold})
-        job = Job(checked, source, fingerprint, directory, fold)
+        job = Job(checked, source, fingerprint, directory, fold, audit=audit and fold == 0)
         return carry_out(job, judge=fold is not None)
 
     folds = [run(fold) for fold in range(number)]
-    first = folds[0].bundle.task
-    task, judged = first.pooled([(fold.bundle.task, _judged(fold)) for fold in folds])
-    scores = score_all(task, judged, seed=checked.seed)
-    return Runs(home, folds, scores, run(None).bundle if refit else None)
+    task, answers = pool([(fold.bundle.task, read_answers(fold.directory)) for fold in folds])
+    verdict = replace(verdict_on(task, answers, seed=checked.seed), opened=_opened(folds))
+    runs = Runs(home, folds, verdict, run(None).bundle if refit else None)
+    whole = RunDirectory(home)
+    put(whole.scores, to_json(finite(verdict.dump()), indent=1))
+    report_folds(runs, task, answers.judged, source)
+    return runs
 
 
 def _next(title: str, identity: Mapping[str, Any]) -> Path:
     """The unfinished folder of this very cross-validation, else the next free one."""
-    from sonde.run.directory import RunDirectory
-
     for number in count(1):
         home = Path("runs") / f"{title}-folds-{number}"
         facts = RunDirectory(home / "fold-0").facts
@@ -104,11 +131,7 @@ def _next(title: str, identity: Mapping[str, Any]) -> Path:
     raise AssertionError("count does not end")
 
 
-def _judged(run: Run) -> Judged:
-    arrays = load_arrays(memoryview((run.path / "judged.safetensors").read_bytes()))
-    parts: dict[str, dict[str, np.ndarray]] = {"predicted": {}, "truth": {}}
-    for name, array in arrays.items():
-        part, _, inner = name.partition("/")
-        if inner:
-            parts[part][inner] = array
-    return Judged(parts["predicted"], parts["truth"], arrays["rows"])
+def _opened(folds: Sequence[Run]) -> int:
+    """How often the test part of a fold was opened, at most."""
+    verdicts = [read_verdict(fold.directory) for fold in folds]
+    return max((verdict.opened for verdict in verdicts if verdict), default=0)

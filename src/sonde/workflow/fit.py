@@ -24,12 +24,14 @@ from sonde.core.errors import UsageError, listed
 from sonde.core.notice import listening, say
 from sonde.core.text import from_yaml, read_text
 from sonde.data.batches import Gather
+from sonde.data.kept import Kept
 from sonde.data.memory import as_source
 from sonde.run.bundle import Bundle
 from sonde.run.context import RunContext
 from sonde.run.directory import RunDirectory, choose, claim
 from sonde.run.loop import Callback, Loop
 from sonde.run.progress import Reporter, reporter
+from sonde.workflow.audit import audit_run
 from sonde.workflow.judge import judge_run
 from sonde.workflow.prepare import Prepared, prepare, raw_rows
 from sonde.workflow.verdict import read_verdict
@@ -87,6 +89,7 @@ def fit(
     run_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     judge: bool = True,
+    audit: bool = True,
 ) -> Run:
     """Train, judge and seal; the same call again goes on where it was cut.
 
@@ -98,6 +101,7 @@ def fit(
             recipe and data, else the next number.
         callbacks: observers.
         judge: whether the test part is opened at the end.
+        audit: whether the data is looked at for what may flatter the scores.
 
     Returns:
         The finished run; one that was finished before is opened, not repeated, where `run_dir`
@@ -121,7 +125,7 @@ def fit(
     folds = checked.split.num_assignments if checked.split else 1
     if folds > 1:
         say(f"the split has {folds} folds and this run trains the first; cross_validate trains all")
-    job = Job(checked, source, fingerprint, directory)
+    job = Job(checked, source, fingerprint, directory, audit=audit)
     return carry_out(job, callbacks=callbacks, judge=judge)
 
 
@@ -132,10 +136,10 @@ def open_source(recipe: Recipe, data: Any) -> Source:
         UsageError: neither names one.
     """
     if data is not None:
-        return as_source(data)
+        return Kept.of(as_source(data))
     if recipe.source is None:
         raise UsageError("the recipe names no source: add one, or give the rows as data=")
-    return recipe.source
+    return Kept.of(recipe.source)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Job:
     Attributes:
         fingerprint: of the source's data.
         fold: of the recipe's split; None trains on the rows of all folds.
+        audit: whether the data is looked at for what may flatter the scores.
     """
 
     recipe: Recipe
@@ -152,6 +157,7 @@ class Job:
     fingerprint: str
     directory: RunDirectory
     fold: int | None = 0
+    audit: bool = True
 
 
 def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = True) -> Run:
@@ -168,7 +174,8 @@ def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = Tru
 def reseal(recipe: Recipe, source: Source, directory: RunDirectory, *, judge: bool = False) -> Run:
     """A trained run's model file made anew, with the scores it measured or measures now."""
     with directory.locked():
-        job = Job(recipe, source, source.fingerprint(), directory, directory.facts.get("fold", 0))
+        fold = directory.facts.get("fold", 0)
+        job = Job(recipe, source, source.fingerprint(), directory, fold, audit=False)
         return _seal(job, judge=judge)
 
 
@@ -177,6 +184,8 @@ def _seal(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool) -> Run:
     directory = job.directory
     with _told(directory) as shown:
         prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
+        if job.audit:
+            audit_run(prepared, directory)
         bundle = _trained(prepared, directory, shown, callbacks)
         verdict = read_verdict(directory)
         if judge:
@@ -195,6 +204,8 @@ def _trained(
     """The bundle that training ends in, with golden rows and without scores."""
     for line in described(prepared):
         shown.tell(line)
+    for line in _lost(prepared):
+        shown.say(line)
     started = time.monotonic()
     context = RunContext(prepared.recipe, prepared.data)
     paradigm = prepared.recipe.paradigm
@@ -218,7 +229,12 @@ def described(prepared: Prepared) -> list[str]:
     lines = [f"columns    {listed(kinds, 6)}", f"model      {recipe.model.describe()}"]
     if recipe.split is not None:
         lines.insert(0, f"split      {sizes} ({recipe.split.kind}, seed {recipe.split.seed})")
-    lines += [f"left out   {name}: {why}" for name, why in prepared.excluded.items()]
+    return lines + [f"left out   {name}: {why}" for name, why in prepared.excluded.items()]
+
+
+def _lost(prepared: Prepared) -> list[str]:
+    """Rows that are not used, which nobody may overlook, terminal or not."""
+    lines = []
     if prepared.unlabelled:
         lines.append(f"left out   {prepared.unlabelled:,} rows without a target")
     if prepared.bad_rows:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Source
+from sonde.contracts.data import Source, Split
 from sonde.contracts.task import Arrays, Judged, Score, Task
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.data.store import Store
 from sonde.evaluate.baselines import run_baselines
-from sonde.evaluate.intervals import intervals
-from sonde.evaluate.scores import compare, score_all, sentence
+from sonde.evaluate.scores import score_all, sentence, stand
 from sonde.run.bundle import BATCH, Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace as put
 from sonde.run.journal import read_journal
-from sonde.run.weights import dump_arrays
+from sonde.workflow.judged import Answers, group_numbers, write_answers
 from sonde.workflow.prepare import Prepared, raw_rows
 from sonde.workflow.report import report_run
 from sonde.workflow.verdict import Verdict
@@ -32,16 +32,74 @@ def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bu
     journal = directory.journal
     journal.event("test opened", rows=len(rows))
     opened = sum(line.get("event") == "test opened" for line in read_journal(journal.path))
-    judged = bundle.task.judge(bundle, raw_rows(prepared.source, rows, BATCH), seed)
-    scores = score_all(bundle.task, judged, seed=seed)
-    verdict = Verdict(scores, rows=len(judged.rows), opened=opened)
-    if len(rows):
-        verdict = _beside_rivals(verdict, bundle.task, judged, prepared)
+    split = prepared.recipe.split
+    groups = _Groups(split)
+    chunks = groups.noting(raw_rows(prepared.source, rows, BATCH))
+    judged = groups.told(bundle.task.judge(bundle, chunks, seed))
+    rivals, notes = _rivals(bundle.task, judged, prepared) if len(rows) else ({}, {})
+    answers = Answers(judged, rivals)
+    verdict = replace(verdict_on(bundle.task, answers, seed=seed), notes=notes, opened=opened)
     put(directory.scores, to_json(finite(verdict.dump()), indent=1))
-    put(directory.path / "judged.safetensors", dump_arrays(_flat(judged)))
-    journal.event("judged", **{name: float(score) for name, score in scores.items()})
+    write_answers(directory, answers)
+    journal.event("judged", **{name: float(score) for name, score in verdict.scores.items()})
     report_run(directory, bundle, prepared, judged, verdict)
-    return bundle.scored(scores)
+    return bundle.scored(verdict.scores)
+
+
+def verdict_on(task: Task, answers: Answers, *, seed: int) -> Verdict:
+    """What answers are worth: scores, rivals on the same rows, who is better in plain words."""
+    judged = answers.judged
+    standing = stand(task.metrics(), judged, answers.rivals, seed=seed)
+    beside = standing.by(task.main_metric) if task.main_metric and answers.rivals else []
+    return Verdict(
+        standing.scores, standing.rivals, standing.gains, sentence=sentence(beside),
+        rows=len(judged.rows),
+    )  # fmt: skip
+
+
+def _rivals(
+    task: Task, judged: Judged, prepared: Prepared
+) -> tuple[dict[str, Arrays], dict[str, str]]:
+    """What simple methods answer to the same rows, and what a reader must know of each."""
+    found = run_baselines(
+        task,
+        lambda asked: _encoded(prepared.data.store, asked),
+        prepared.parts.train,
+        judged.rows,
+        seed=prepared.recipe.seed,
+    )
+    notes = {name: result.note for name, result in found.items() if result.note}
+    return {name: result.predicted for name, result in found.items()}, notes
+
+
+@dataclass
+class _Groups:
+    """Which test rows hang together, noted while they pass.
+
+    Attributes:
+        split: what keeps them in one part; where it has no groups, every row stands for itself.
+    """
+
+    split: Split | None
+    _rows: list[np.ndarray] = dataclasses.field(default_factory=list)
+    _values: list[pa.Array] = dataclasses.field(default_factory=list)
+
+    def noting(self, chunks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same chunks."""
+        for chunk in chunks:
+            if self.split is not None and self.split.grouped_by is not None:
+                self._rows.append(chunk.column("#row").to_numpy())
+                values = chunk.column(self.split.grouped_by)
+                self._values.append(self.split.groups_of(values))
+            yield chunk
+
+    def told(self, judged: Judged) -> Judged:
+        """The judgement that knows its groups."""
+        if not self._rows or judged.groups is not None:
+            return judged
+        rows = np.concatenate(self._rows)
+        numbers = group_numbers(pa.chunked_array(self._values).combine_chunks(), rows)
+        return replace(judged, groups=numbers[np.searchsorted(rows, judged.rows)])
 
 
 def judge_rows(bundle: Bundle, source: Source, *, seed: int = 0) -> tuple[Judged, dict[str, Score]]:
@@ -59,34 +117,16 @@ def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
     import pyarrow.compute as pc
 
     first = 0
-    needed = [field for name in task.targets for field in task.columns[name].reads]
     for chunk in source.scan(None):
-        known = np.ones(chunk.num_rows, bool)
-        for name in needed:
-            known &= pc.is_valid(chunk.column(name)).to_numpy(zero_copy_only=False)
-        numbers = np.flatnonzero(known)
+        known = {name: np.ones(chunk.num_rows, bool) for name in task.targets}
+        for name in known:
+            for field in task.columns[name].reads:
+                known[name] &= pc.is_valid(chunk.column(field)).to_numpy(zero_copy_only=False)
+        numbers = np.flatnonzero(task.usable(known)) if known else np.arange(chunk.num_rows)
         for start in range(0, len(numbers), BATCH):
             at = numbers[start : start + BATCH]
             yield chunk.take(pa.array(at)).append_column("#row", pa.array(at + first))
         first += chunk.num_rows
-
-
-def _beside_rivals(verdict: Verdict, task: Task, judged: Judged, prepared: Prepared) -> Verdict:
-    """The same rows answered by simple methods that saw the same training rows."""
-    found = run_baselines(
-        task,
-        _encoded(prepared.data.store, prepared.parts.train),
-        _encoded(prepared.data.store, judged.rows),
-        seed=prepared.recipe.seed,
-    )
-    rivals = {name: result.predicted for name, result in found.items()}
-    metrics, seed = task.metrics(), prepared.recipe.seed
-    return replace(
-        verdict,
-        baselines={n: intervals(metrics, p, judged.truth, seed=seed) for n, p in rivals.items()},
-        notes={name: result.note for name, result in found.items() if result.note},
-        sentence=sentence(compare(task, judged, rivals, seed=seed)),
-    )
 
 
 def _encoded(store: Store, rows: np.ndarray) -> Arrays:
@@ -98,9 +138,3 @@ def _encoded(store: Store, rows: np.ndarray) -> Arrays:
             if column.present is not None:
                 out[PRESENT + name] = column.present[rows]
     return out
-
-
-def _flat(judged: Judged) -> dict[str, np.ndarray]:
-    arrays = {f"predicted/{name}": array for name, array in judged.predicted.items()}
-    arrays |= {f"truth/{name}": array for name, array in judged.truth.items()}
-    return arrays | {"rows": judged.rows}

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sonde.contracts.data import Assignment, Column, RowError, Source, Split, World
@@ -36,6 +34,7 @@ from sonde.run.context import RunData
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace
 from sonde.run.weights import dump_arrays, load_arrays
+from sonde.workflow.divide import divide, refuse_suspects
 
 MOST_BAD = 0.01
 """Part of the rows that may be unreadable; above it a run refuses to start."""
@@ -118,7 +117,9 @@ def prepare(
     rows = SourceRows(source)
     resolved, inspection = resolve(recipe, source)
     assert resolved.columns is not None
-    parts, unlabelled = _divide(resolved, rows, fold)
+    parts, unlabelled = divide(resolved, rows, source, fold)
+    if recipe.columns is not None and fold == 0:  # later folds would say the same, or nearly
+        refuse_suspects(resolved, source, parts.train)
     columns = _fitted(resolved.columns, source, parts, directory)
     store = build_store(source, columns, fingerprint)
     bad = _quarantine(rows, store, columns, directory)
@@ -160,7 +161,7 @@ def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspect
     if recipe.columns is not None and not open_targets:
         return named, None
     check_fields(source, open_targets)
-    inspection = inspect_source(source)
+    inspection = inspect_source(source).beside(open_targets, recipe.accept)
     inferred = infer_columns(inspection, open_targets)
     if recipe.columns is None:
         return inferred, inspection
@@ -178,26 +179,6 @@ def _split(task: Task, columns: Mapping[str, Column], source: Source) -> Split:
     if any(f.name == PART for f in source.fields()):
         return Given(stratify=by)
     return Stratified(by=by) if by else Random()
-
-
-def _divide(recipe: Recipe, rows: SourceRows, fold: int | None) -> tuple[Assignment, int]:
-    """The parts of one fold, without rows whose target is missing, and how many those are."""
-    if _world(rows.source):
-        none = np.empty(0, np.int64)
-        return Assignment(none, none, none), 0
-    if not rows.count:
-        raise DataError(f"{rows.source.title} has no rows. Give a file with at least a few.")
-    assert recipe.split is not None and recipe.columns is not None
-    parts = next(islice(recipe.split.folds(rows), fold or 0, None))
-    if fold is None:
-        both = np.sort(np.concatenate([parts.train, parts.test]))
-        parts = Assignment(both, parts.valid, parts.test[:0])
-    missing = np.zeros(rows.count, bool)
-    for name in recipe.task.targets:
-        for reads in recipe.columns[name].reads:
-            missing |= pc.is_null(rows.field(reads)).to_numpy(zero_copy_only=False)
-    left_out = np.flatnonzero(missing)
-    return parts.without(left_out), len(left_out)
 
 
 def _fitted(
@@ -257,12 +238,15 @@ def _too_many_bad(
 
 
 def _write_split(parts: Assignment, count: int, directory: RunDirectory) -> None:
-    names = np.full(count, "left out", dtype="U8")
-    for part in ("train", "valid", "test"):
-        names[parts.part(part)] = part
-    table = pa.table({"row": np.arange(count), "part": pa.array(names).dictionary_encode()})
+    names = ["left out", "train", "valid", "test"]
+    codes = np.zeros(count, np.int8)
+    for code, part in enumerate(names[1:], start=1):
+        codes[parts.part(part)] = code
+    words = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names))
+    table = pa.table({"row": np.arange(count), "part": words})
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
+    packed = {"row": "DELTA_BINARY_PACKED"}  # counting takes next to no room so
+    pq.write_table(table, sink, use_dictionary=["part"], column_encoding=packed)
     replace(directory.split, sink.getvalue().to_pybytes())
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import torch
 
 from sonde import __version__
-from sonde.contracts.task import Curves, Judged, Panel, Rowlist
+from sonde.contracts.data import Column, Source
+from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Task
 from sonde.core.text import to_yaml
 from sonde.data.rows import to_jsonable
 from sonde.evaluate.contents import (
@@ -29,8 +30,10 @@ from sonde.evaluate.report import write_report
 from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
+from sonde.workflow.audit import audit_panels
 from sonde.workflow.prepare import Prepared, raw_rows
 from sonde.workflow.verdict import Verdict
+from sonde.workflow.weak import weak_panel
 
 _MOST_POINTS = 2000
 """Points of a learning curve: more than a screen can show."""
@@ -43,49 +46,76 @@ def report_run(
     recipe = prepared.recipe
     assert recipe.model is not None
     panels = bundle.task.panels(judged)
-    outcome = Outcome(
-        {"sonde": verdict.scores, **verdict.baselines},
-        bundle.task.main_metric,
-        verdict.sentence,
-        verdict.notes,
-        panels,
-        _shown_rows(panels, prepared),
+    findings = found_in(directory, bundle, prepared, judged)
+    named = [*panels, *(panel for shown in findings.values() for panel in shown)]
+    outcome = outcome_of(
+        bundle.task, verdict, panels, shown_rows(named, prepared.source, prepared.columns)
     )
     asked = {
         "data": prepared.source.title,
-        "task": _in_words(recipe.task.dump()),
+        "task": in_words(recipe.task.dump()),
         "model": f"{recipe.model.describe()}, {_weights(bundle):,} weights",
-        "learning": _in_words(recipe.paradigm.dump()),
+        "learning": in_words(recipe.paradigm.dump()),
         "seed": str(recipe.seed),
     }
     provenance = Provenance(
         to_yaml(recipe.dump()),
-        _versions(),
+        versions(),
         _times(directory),
         verdict.opened,
         recipe.paradigm.exactness,
     )
     learning = _learning(directory)
     title = f"{prepared.source.title} ({directory.path.name})"
-    page = Report(title, asked, _data_card(prepared, directory), learning, outcome,
-                  provenance)  # fmt: skip
-    write_report(directory.report, page)
+    card = _data_card(prepared, directory)
+    write_report(
+        directory.report, Report(title, asked, card, learning, outcome, provenance, findings)
+    )
+
+
+def outcome_of(
+    task: Task, verdict: Verdict, panels: Sequence[Panel], rows: Mapping[int, ShownRow]
+) -> Outcome:
+    """How well it went: the model first, then its rivals."""
+    return Outcome(
+        {"sonde": verdict.scores, **verdict.baselines},
+        task.main_metric,
+        verdict.sentence,
+        verdict.notes,
+        panels,
+        rows,
+        verdict.gains,
+    )
+
+
+def found_in(
+    directory: RunDirectory, bundle: Bundle, prepared: Prepared, judged: Judged
+) -> dict[str, list[Panel]]:
+    """What was found out besides the scores: weak segments, and what may flatter the scores."""
+    weak = weak_panel(bundle.task, judged, prepared)
+    return {"Where it errs": [weak] if weak else [], "What may flatter": audit_panels(directory)}
 
 
 def _weights(bundle: Bundle) -> int:
     return sum(weight.numel() for weight in bundle.network.parameters())
 
 
-def _in_words(plain: Mapping[str, Any]) -> str:
+def in_words(plain: Mapping[str, Any]) -> str:
     """`supervised, batch_size 64, budget (epochs 5)`: options that say something."""
     words = [str(plain["kind"])] if "kind" in plain else []
     for name, value in plain.items():
         if name == "kind" or value is None or value in ([], {}):
             continue
-        words.append(
-            f"{name} ({_in_words(value)})" if isinstance(value, dict) else f"{name} {value}"
-        )
+        words.append(f"{name} {_value_in_words(value)}")
     return ", ".join(words)
+
+
+def _value_in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({in_words(value)})"
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        return " and ".join(_value_in_words(item) for item in value)
+    return str(value)
 
 
 def _data_card(prepared: Prepared, directory: RunDirectory) -> DataCard:
@@ -97,7 +127,7 @@ def _data_card(prepared: Prepared, directory: RunDirectory) -> DataCard:
         excluded["(rows)"] = f"{prepared.unlabelled:,} rows whose target is missing"
     return DataCard(
         {part: len(prepared.parts.part(part)) for part in ("train", "valid", "test")},
-        _in_words(split.dump()) if split else "none",
+        in_words(split.dump()) if split else "none",
         [
             ColumnCard(
                 n, c.kind, "target" if n in targets else "input", prepared.reasons.get(n, "")
@@ -143,14 +173,16 @@ def _curve(lines: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, n
     return np.add.reduceat(x, edges) / sizes, np.add.reduceat(y, edges) / sizes
 
 
-def _shown_rows(panels: Sequence[Panel], prepared: Prepared) -> dict[int, ShownRow]:
+def shown_rows(
+    panels: Sequence[Panel], source: Source, columns: Mapping[str, Column]
+) -> dict[int, ShownRow]:
     """The rows that panels name, with their pictures."""
     wanted = {row for panel in panels if isinstance(panel, Rowlist) for row in panel.rows}
     if not wanted:
         return {}
     shown = {}
-    for chunk in raw_rows(prepared.source, np.array(sorted(wanted)), 64):
-        pictures = _pictures(chunk, prepared)
+    for chunk in raw_rows(source, np.array(sorted(wanted)), 64):
+        pictures = _pictures(chunk, columns)
         fields = chunk.drop_columns([*pictures, "#row"])
         rows = to_jsonable(fields) if fields.num_columns else [{}] * chunk.num_rows
         for at, row in enumerate(chunk.column("#row").to_pylist()):
@@ -159,12 +191,12 @@ def _shown_rows(panels: Sequence[Panel], prepared: Prepared) -> dict[int, ShownR
     return shown
 
 
-def _pictures(chunk: pa.RecordBatch, prepared: Prepared) -> dict[str, list[bytes]]:
+def _pictures(chunk: pa.RecordBatch, columns: Mapping[str, Column]) -> dict[str, list[bytes]]:
     """Every picture column as PNG bytes, by its raw field."""
     from PIL import Image
 
     found = {}
-    for column in prepared.columns.values():
+    for column in columns.values():
         if column.port.kind != "grid":
             continue
         drawn = []
@@ -176,7 +208,8 @@ def _pictures(chunk: pa.RecordBatch, prepared: Prepared) -> dict[str, list[bytes
     return found
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Packages and the machine."""
     names = ("torch", "numpy", "pyarrow", "pydantic", "scikit-learn")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
     packages = {name: version(name) for name in names}

@@ -11,6 +11,9 @@ from sonde.core.text import from_json
 from sonde.run.bundle import scores_from
 from sonde.run.directory import RunDirectory
 
+_BESIDE = ("baselines", "gains")
+"""What a verdict says of each rival."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -19,6 +22,7 @@ class Verdict:
     Attributes:
         scores: the model's, by metric.
         baselines: each rival's scores, by name.
+        gains: rival -> metric -> by how much the model is better, with the paired interval.
         notes: what a reader must know of a rival, such as the rows it was fitted on.
         sentence: in plain words, whether the model is better than the best rival.
         rows: test rows judged.
@@ -27,6 +31,7 @@ class Verdict:
 
     scores: Mapping[str, Score]
     baselines: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
+    gains: Mapping[str, Mapping[str, Score]] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     sentence: str = ""
     rows: int = 0
@@ -34,8 +39,11 @@ class Verdict:
 
     def dump(self) -> dict[str, Any]:
         """As plain data."""
-        rivals = {name: _plain(scores) for name, scores in self.baselines.items()}
-        return {**vars(self), "scores": _plain(self.scores), "baselines": rivals}
+        beside = {
+            part: {rival: _plain(scores) for rival, scores in getattr(self, part).items()}
+            for part in _BESIDE
+        }
+        return {**vars(self), "scores": _plain(self.scores), **beside}
 
 
 def read_verdict(directory: RunDirectory) -> Verdict | None:
@@ -43,8 +51,11 @@ def read_verdict(directory: RunDirectory) -> Verdict | None:
     if not directory.scores.exists():
         return None
     plain = from_json(directory.scores.read_text(encoding="utf-8"))
-    rivals = {name: scores_from(scores) for name, scores in plain["baselines"].items()}
-    return Verdict(**plain | {"scores": scores_from(plain["scores"]), "baselines": rivals})
+    beside = {
+        part: {rival: scores_from(scores) for rival, scores in plain.get(part, {}).items()}
+        for part in _BESIDE
+    }
+    return Verdict(**plain | {"scores": scores_from(plain["scores"])} | beside)
 
 
 def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:

@@ -11,8 +11,11 @@ import pytest
 
 from sonde.contracts.data import Field, RowError, Source
 from sonde.core.errors import DataError, RecipeError, UnknownColumn
+from sonde.core.notice import SondeWarning
 from sonde.core.text import to_json
-from sonde.data.inspect import Inspection, as_json, infer_columns, inspect_source, render
+from sonde.data.inspect import Inspection, infer_columns, inspect_source
+from sonde.data.likely import likely_targets
+from sonde.data.show import as_json, render
 
 
 class Held(Source):
@@ -77,7 +80,7 @@ def test_each_field_has_a_kind_or_a_reason(mixed: Inspection) -> None:
         "code": (None, identifier),
         "year": ("category", "constant: every value is '2015'"),
         "nothing": (None, "empty: every value is missing"),
-        "when": (None, "timestamp[s]; no column kind reads timestamp[s] yet"),
+        "when": ("date", None),
     }  # fmt: skip
     age = mixed.finding("age")
     assert age.reason.endswith("1 missing")
@@ -87,7 +90,7 @@ def test_each_field_has_a_kind_or_a_reason(mixed: Inspection) -> None:
 def test_columns_are_made_for_fields_that_are_not_left_out(mixed: Inspection) -> None:
     columns = infer_columns(mixed, {"number": "category"})
     assert {name: column.kind for name, column in columns.items()} == {
-        "age": "number", "sex": "category", "number": "category"}  # fmt: skip
+        "age": "number", "sex": "category", "number": "category", "when": "date"}  # fmt: skip
     assert columns["age"].name == "age"
 
 
@@ -117,6 +120,70 @@ def test_few_whole_numbers_that_differ_are_no_identifier() -> None:
     assert looked_at(x=pa.array(range(40))).finding("x").excluded is None
 
 
+def test_what_says_the_same_as_an_earlier_field_is_left_out() -> None:
+    codes = rng.integers(0, 4, ROWS)
+    sizes = rng.normal(size=ROWS).round(4)
+    inspection = looked_at(**{
+        "code": pa.array(codes),
+        "word": pa.array([["n", "e", "s", "w"][code] for code in codes]),
+        "as float": pa.array(codes.astype(float)),
+        "coarser": pa.array(codes // 2),
+        "size": pa.array(sizes),
+        "again": pa.array([str(size) for size in sizes]),
+        "shuffled": pa.array(rng.permutation(sizes)),
+        "gaps": pa.array(sizes, mask=codes == 0),
+    })  # fmt: skip
+    assert {item.field: item.excluded for item in inspection.findings} == {
+        "code": None, "word": "one-to-one with code", "as float": "equal to code", "coarser": None,
+        "size": None, "again": "equal to size", "shuffled": None, "gaps": None}  # fmt: skip
+
+
+def test_a_copy_of_what_is_left_out_is_judged_by_itself() -> None:
+    """The words behind an identifier still tell something."""
+    inspection = looked_at(
+        remark=pa.array([f"{text} at all" for text in TEXT]), size=pa.array(range(ROWS))
+    )
+    excluded = inspection.finding("size").excluded
+    assert excluded is not None
+    assert excluded.startswith("looks like an identifier")
+
+
+def leaky() -> Inspection:
+    label = rng.choice(["no", "yes"], ROWS)
+    return looked_at(
+        size=pa.array(rng.normal(size=ROWS)),
+        paid=pa.array((label == "yes") + rng.normal(size=ROWS) / 20),
+        label=pa.array(label),
+    )
+
+
+def test_what_gives_the_target_away_is_left_out_and_shown() -> None:
+    inspection = leaky().beside({"label": ""})
+    with pytest.warns(SondeWarning, match=r"left out: paid: it alone .* accept: \[paid\]"):
+        columns = infer_columns(inspection, {"label": ""})
+    assert list(columns) == ["size", "label"]
+    lines = render(inspection, "", "label").splitlines()
+    assert lines[2] == ("  paid    number     ! it alone almost decides label (AUC 1.000): known "
+                        "only afterwards? left out")  # fmt: skip
+    assert lines[3] == "  label   category   2 values   <- target"
+    assert lines[-1].endswith("--set accept=[paid]")
+
+
+def test_accepted_fields_are_taken() -> None:
+    inspection = leaky().beside({"label": ""}, accept=["paid"])
+    assert list(infer_columns(inspection, {"label": ""})) == ["size", "paid", "label"]
+
+
+def test_likely_targets_are_pointed_at() -> None:
+    inspection = leaky()
+    assert likely_targets(inspection) == ["label"]
+    assert "  label   category   2 values   <- target?  --target label" in render(inspection, "")
+    names = {"CustomerID": range(ROWS), "MedianIncome": rng.normal(size=ROWS), "z": ["a"] * ROWS}
+    assert likely_targets(looked_at(**{n: pa.array(v) for n, v in names.items()})) == [
+        "MedianIncome"
+    ]
+
+
 def test_pictures_are_looked_at_in_part() -> None:
     pictures = pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((5000, 2, 2), np.uint8))
     inspection = looked_at(picture=pictures, label=pa.array(["a", "b"] * 2500))
@@ -144,7 +211,7 @@ def test_the_terminal_text() -> None:
     })  # fmt: skip
     assert render(inspection, "held.csv   3 rows").splitlines() == [
         "held.csv   3 rows",
-        "  price          number     1.5 to 20,000",
+        "  price          number     1.5 to 20,000   <- target?  --target price",
         "  na\\x1b[31mme   -          left out: text, 2 distinct values, 4 characters on average; "
         "no column kind reads text yet",
         "1 duplicate row.",
@@ -169,7 +236,8 @@ def test_looking_needs_no_torch() -> None:
     code = (
         "import sys, sonde.data.inspect\n"
         "from sonde.core.registry import registry\n"
-        "kinds = {'column': 'number category image', 'split': 'random stratified given kfold',\n"
+        "kinds = {'column': 'number category image date set',\n"
+        "         'split': 'random stratified given kfold',\n"
         "         'sampler': 'shuffle balance sequential', 'augment': 'shift crop'}\n"
         "for family, names in kinds.items():\n"
         "    for name in names.split(): registry(family).load(name)\n"

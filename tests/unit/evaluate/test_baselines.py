@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from sonde.contracts.data import Column
-from sonde.contracts.task import Arrays, Baseline, Design
+from sonde.contracts.task import Arrays, Baseline, Design, Task
 from sonde.core.port import PRESENT, Port, Ports
 from sonde.data.columns.category import Category
 from sonde.data.columns.number import Number
 from sonde.evaluate import baselines as module
 from sonde.evaluate._design import features
-from sonde.evaluate.baselines import run_baselines
+from sonde.evaluate.baselines import BaselineResult, run_baselines
 from sonde.tasks.classification import Classification
 
 
@@ -56,8 +56,21 @@ def table(rows: int) -> dict[str, np.ndarray]:
     }
 
 
+def answered(task: Task, train: Arrays, test: Arrays, *, seed: int) -> dict[str, BaselineResult]:
+    """The rivals of these training rows, asked about these test rows."""
+    both = {name: np.concatenate([train[name], test[name]]) for name in train}
+    total, asked = (len(next(iter(part.values()))) for part in (train, test))
+    return run_baselines(
+        task,
+        lambda rows: {name: array[rows] for name, array in both.items()},
+        np.arange(total),
+        np.arange(total, total + asked),
+        seed=seed,
+    )
+
+
 def test_missing_numbers_are_nan_and_categories_keep_their_places(watched: _Watched) -> None:
-    run_baselines(watched, table(4), table(2), seed=0)
+    answered(watched, table(4), table(2), seed=0)
     train, test = watched.seen[0]
     assert train.categorical.tolist() == [False, True]
     assert np.isnan(train.numbers[1, 0]) and train.numbers[[0, 2, 3], 0].tolist() == [0, 2, 3]
@@ -92,7 +105,7 @@ def test_what_has_no_fixed_width_is_left_out_and_named(
         "g": Port("grid", (1, None, 2)),
     }
     monkeypatch.setattr(_Watched, "ports", ports)
-    found = run_baselines(watched, table(4), table(4), seed=0)["watch"]
+    found = answered(watched, table(4), table(4), seed=0)["watch"]
     assert found.left_out == ("text", "g") and found.note == "without text, g"
     assert watched.seen[0][0].numbers.shape == (4, 1)
 
@@ -101,11 +114,11 @@ def test_with_nothing_to_read_the_targets_alone_remain(
     watched: _Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Watched, "ports", {"text": Port("sequence", size=9)})
-    run_baselines(watched, table(4), table(2), seed=0)
+    answered(watched, table(4), table(2), seed=0)
     train, test = watched.seen[0]
     assert train.numbers.tolist() == [[0]] * 4 and test.numbers.shape == (2, 1)
     real = Classification(target="t").bind({"t": watched.columns["t"]})
-    found = run_baselines(real, {"t": table(40)["t"]}, {"t": table(6)["t"]}, seed=0)
+    found = answered(real, {"t": table(40)["t"]}, {"t": table(6)["t"]}, seed=0)
     for result in found.values():
         assert result.predicted["probability"] == pytest.approx(np.full((6, 2), 0.5))
 
@@ -114,9 +127,9 @@ def test_many_rows_are_sampled_by_the_seed_and_it_is_said(
     watched: _Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_ROWS", 1000)
-    first = run_baselines(watched, table(3000), table(2), seed=0)["watch"]
-    run_baselines(watched, table(3000), table(2), seed=0)
-    run_baselines(watched, table(3000), table(2), seed=1)
+    first = answered(watched, table(3000), table(2), seed=0)["watch"]
+    answered(watched, table(3000), table(2), seed=0)
+    answered(watched, table(3000), table(2), seed=1)
     assert (first.rows_used, first.rows_total) == (1000, 3000)
     assert first.note == "fitted on 1,000 of 3,000 training rows"
     once, again, other = (train.numbers for train, _ in watched.seen)

@@ -65,14 +65,16 @@ def report(word: str) -> Report:
     ]
     rows = {7: ShownRow({word: word, "gone": None, "bytes": b"123"}, {word: b"\x89PNG"})}
     scores = {word: {word: Score(0.8, 0.7, 0.9, 50)}, "linear": {word: Score(float("nan"))}}
+    gains = {word: {word: Score(0.1, 0.02, 0.2, 50), "b": Score(float("nan"))}}
     return Report(
         word,
         {word: word},
         DataCard({word: 10, "test": 0}, word, [ColumnCard(word, word, word, word)],
                  {word: word}, 1, [word]),
         [curves],
-        Outcome(scores, word, word, {word: word}, panels, rows),
+        Outcome(scores, word, word, {word: word}, panels, rows, gains),
         Provenance(word, {word: word}, {word: word}, 1, word),
+        {word: [Table(word, (word,), [], word), panels[2]]},
     )  # fmt: skip
 
 
@@ -127,3 +129,21 @@ def test_a_run_that_was_not_judged_still_has_a_report() -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/report\.html: cannot be written"):
         write_report(tmp_path / "nowhere" / "report.html", report("word"))
+
+
+def test_a_gain_whose_interval_excludes_0_is_in_bold() -> None:
+    gains = {"linear": {"auc": Score(0.05, 0.01, 0.09), "f1": Score(0.05, -0.01, 0.11)}}
+    shown = report("x")
+    html = page(replace(shown, outcome=replace(shown.outcome, gains=gains)))
+    assert "<b>+0.050</b><small>+0.010 to +0.090</small>" in html
+    assert "<span>+0.050</span><small>-0.010 to +0.110</small>" in html
+
+
+def test_what_is_long_is_folded_away() -> None:
+    """Beyond four rows of a list, and the recipe."""
+    shown = report("x")
+    rows = Rowlist("Worst", list(range(9)), [f"remark {row}" for row in range(9)])
+    html = page(replace(shown, outcome=replace(shown.outcome, panels=[rows])))
+    folded = html[html.index("5 more rows") :]
+    assert "remark 4" in folded and "remark 3" not in folded
+    assert "<summary>as recipe.yaml</summary>" in html

@@ -91,10 +91,10 @@ def test_equal_models_are_rarely_told_apart() -> None:
     assert 3 <= told_apart <= 20
 
 
-def test_a_gain_that_is_not_defined_shows_nothing() -> None:
+def test_a_gain_without_an_interval_is_no_answer() -> None:
     nothing = Score(float("nan"), rows=5)
     comparison = Comparison("linear", "auc", float("nan"), 0.5, nothing)
-    assert sentence([comparison]) == "No difference to linear is shown on 5 rows."
+    assert sentence([comparison]) == ("Who is better is not known: auc has no interval on 5 rows.")
     assert sentence([]) == ""
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sonde.core.errors import UsageError
 from sonde.core.port import PRESENT, Port
@@ -86,3 +88,23 @@ def test_dark_and_bright_become_0_and_1_and_floats_stay() -> None:
 def test_sizes_that_vary_are_refused(encoder: type[Grid] | type[Vector], port: Port) -> None:
     with pytest.raises(UsageError, match=r"column 'left': got .*None.*, expected one"):
         encoder({"left": port})
+
+
+def test_grids_of_one_shape_share_a_tower_where_asked_to() -> None:
+    made: list[str] = []
+
+    def tower(name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+        made.append(name)
+        layer = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), 2))
+        return layer, 2
+
+    views = {name: Port("grid", (1, 2, 3)) for name in ("front", "back")}
+    ports = {"front": views["front"], "map": Port("grid", (1, 4, 4)), "back": views["back"]}
+    encoder = Grid(ports, tower=tower, share=True)
+    assert made == ["front", "map"] and encoder.width == 6
+    batch = {name: torch.rand(5, *port.shape) for name, port in ports.items()}
+    found = encoder(batch)
+    wanted = [encoder.towers[0](batch["front"]), encoder.towers[0](batch["back"])]
+    torch.testing.assert_close(found[:, :4], torch.cat(wanted, dim=1))
+    apart = Grid(ports, tower=tower)
+    assert len(apart.towers) == 3

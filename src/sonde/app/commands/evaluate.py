@@ -34,7 +34,7 @@ def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> N
     if data is None:
         scores, rows, title = bundle.scores, None, "sealed test scores"
     else:
-        from sonde.data.memory import guess_source
+        from sonde.data.guess import guess_source
         from sonde.workflow.judge import judge_rows
 
         source = guess_source(there(data))

@@ -18,7 +18,7 @@ def init(
     Parameters
     ----------
     path
-        A table or a folder of pictures.
+        A table, or a folder, zip or tar.gz of pictures.
     target
         The column to predict.
     output

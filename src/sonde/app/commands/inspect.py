@@ -6,22 +6,30 @@ from sonde.app.checks import there
 from sonde.app.output import emit
 
 
-def inspect(path: str, /, *, json: bool = False) -> None:
+def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> None:
     """Show columns, the kinds they would get and why, what is missing, what is left out.
 
     Parameters
     ----------
     path
-        A table (CSV, TSV, gzip) or a folder of pictures.
+        A table (CSV, TSV, gzip), or a folder, zip or tar.gz of pictures.
+    target
+        The column to predict: columns that give it away are then pointed out.
     json
         Print one JSON object instead.
     """
-    from sonde.data.inspect import as_json, inspect_source, render
-    from sonde.data.memory import guess_source
+    from sonde.data.audit.audit import audit_unsplit
+    from sonde.data.guess import guess_source
+    from sonde.data.inspect import inspect_source
+    from sonde.data.show import as_json, render
 
     source = guess_source(there(path))
     inspection = inspect_source(source)
+    if target:
+        inspection = inspection.beside({target: ""})
+    concerns = audit_unsplit(source, inspection, target)
     if json:
-        emit(as_json(inspection))
+        emit(as_json(inspection, target) | {"audit": [one.dump() for one in concerns]})
     else:
-        print(render(inspection, f"{path}   {inspection.rows:,} rows, {source.describe()}"))
+        head = f"{path}   {inspection.rows:,} rows, {source.describe()}"
+        print("\n".join([render(inspection, head, target), *map(str, concerns)]))

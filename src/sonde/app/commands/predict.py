@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sonde.run.bundle import Bundle
 
 _JSON = (".json", ".jsonl", ".ndjson")
-_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz")
+_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
+           ".feather", ".ipc")  # fmt: skip
 
 
 def predict(
@@ -107,7 +108,7 @@ def _from_json(content: str, where: str) -> list[dict[str, Any]]:
 
 
 def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
-    from sonde.data.memory import guess_source
+    from sonde.data.guess import guess_source
 
     source = guess_source(path)
     known = {field.name for field in source.fields()}

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import check_kinds, is_recipe, read_recipe, there
-from sonde.app.output import emit, megabytes, score_table
+from sonde.app.output import emit, folds_shown, folds_summary, megabytes, score_table
 from sonde.core.errors import UsageError
 from sonde.core.text import from_yaml
 
@@ -30,6 +30,9 @@ def train(
     set: tuple[str, ...] = (),  # noqa: A002 - the flag's name
     run_dir: str | None = None,
     no_judge: bool = False,
+    no_audit: bool = False,
+    debug: bool = False,
+    find_learning_rate: bool = False,
     json: bool = False,
 ) -> None:
     """Train, judge on the test part, seal. The same command again goes on where it was cut.
@@ -40,7 +43,7 @@ def train(
     Parameters
     ----------
     path
-        A recipe (.yaml), or data: a table, or a folder of pictures with a folder per class.
+        A recipe (.yaml), or data: a table; a folder, zip or tar.gz of pictures, one folder a class.
     target
         The column to predict, where the path is data.
     model
@@ -55,6 +58,12 @@ def train(
         The run's folder; by default the next under `runs/`, or the unfinished one to go on with.
     no_judge
         Leave the test part closed.
+    no_audit
+        Do not look for leaks: copies and groups on both sides, mixed times, equal inputs.
+    debug
+        Do not train: check first that this can be learned, and from labels that are right.
+    find_learning_rate
+        Do not train: try learning rates, suggest one, and draw learning-rate.svg.
     json
         Print one JSON object on stdout.
     """
@@ -64,32 +73,51 @@ def train(
     from sonde.workflow.fit import fit
 
     recipe = Recipe.parse(plain, where=path)
-    if recipe.split is not None and recipe.split.num_assignments > 1:
-        _every_fold(recipe, run_dir, json=json)
+    if debug or find_learning_rate:
+        _try_out(recipe, debug=debug, json=json)
         return
-    run = fit(recipe, run_dir=run_dir, judge=not no_judge)
+    if recipe.split is not None and recipe.split.num_assignments > 1:
+        _every_fold(recipe, run_dir, audit=not no_audit, json=json)
+        return
+    run = fit(recipe, run_dir=run_dir, judge=not no_judge, audit=not no_audit)
     if json:
         emit(summary(run))
     else:
         print(verdict(run))
 
 
-def _every_fold(recipe: Recipe, run_dir: str | None, *, json: bool) -> None:
+def _try_out(recipe: Recipe, *, debug: bool, json: bool) -> None:
+    """The checks of `--debug`, or the search of `--find-learning-rate`."""
+    if debug:
+        from sonde.workflow.debug import debug as check
+
+        found = check(recipe)
+        if json:
+            emit(found.dump())
+        else:
+            print(found)
+        return
+    from sonde.workflow.learning_rate import find_learning_rate
+
+    rates = find_learning_rate(recipe)
+    picture = "learning-rate.svg"
+    rates.save(picture)
+    if json:
+        emit({"suggestion": rates.suggestion, "picture": picture,
+              "rates": rates.rates.tolist(), "losses": rates.losses.tolist()})  # fmt: skip
+    else:
+        print(f"{rates}\npicture: {picture}")
+
+
+def _every_fold(recipe: Recipe, run_dir: str | None, *, audit: bool, json: bool) -> None:
     """Cross-validation, as Python's `sonde.cross_validate` does it."""
     from sonde.workflow.cross_validate import cross_validate
 
-    runs = cross_validate(recipe, run_dir=run_dir)
-    model = runs.path / "all" / "model.sonde"
-    spreads = {name: runs.spread(name) for name in runs.scores}
+    runs = cross_validate(recipe, run_dir=run_dir, audit=audit)
     if json:
-        scores = {name: vars(score) for name, score in runs.scores.items()}
-        emit({"runs": str(runs.path), "model": str(model), "scores": scores, "spread": spreads})
-        return
-    first = next(iter(runs.scores.values()))
-    print(score_table(f"{len(runs.folds)} folds, {first.rows:,} rows", {"sonde": runs.scores}))
-    for name, (mean, low, high) in list(spreads.items())[:3]:
-        print(f"{name} over the folds: {mean:.4g}, from {low:.4g} to {high:.4g}")
-    print(f"model      {model}   (trained on the rows of all folds)")
+        emit(folds_summary(runs))
+    else:
+        print(folds_shown(runs))
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -149,6 +177,6 @@ def _plain(path: str, target: str | None, changes: dict[str, Any]) -> dict[str, 
         check_kinds(plain)
         return plain
     check_kinds(with_changes({}, changes))
-    plain = begin(there(path), target).dump()
-    print(f"source     {path}, target {plain['task']['target']}", file=sys.stderr)
-    return with_changes(plain, _WITHOUT_RECIPE | changes)
+    recipe = begin(there(path), target)
+    print(f"source     {path}, target {', '.join(recipe.task.targets)}", file=sys.stderr)
+    return with_changes(recipe.dump(), _WITHOUT_RECIPE | changes)

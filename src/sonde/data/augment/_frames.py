@@ -20,12 +20,19 @@ class Frame:
     Attributes:
         height, width: of its grids, in pixels.
         grids, sets: names of ports; at least one grid.
+        masks: the grids that live in another grid's frame: maps of classes, no pictures.
     """
 
     height: int
     width: int
     grids: tuple[str, ...]
     sets: tuple[str, ...]
+    masks: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The grids whose values may be changed, since they are no masks."""
+        return tuple(name for name in self.grids if name not in self.masks)
 
 
 def frames_in(batch: Batch, ports: Ports) -> list[Frame]:
@@ -51,7 +58,13 @@ def _frame(batch: Batch, ports: Ports, frame: str, grids: list[str]) -> Frame:
         )
     height, width = sizes[grids[0]]
     sets = [n for n, p in ports.items() if p.kind == "set" and p.frame == frame and n in batch]
-    return Frame(height, width, tuple(grids), tuple(sets))
+    masks = [name for name in grids if name != frame]
+    return Frame(height, width, tuple(grids), tuple(sets), tuple(masks))
+
+
+def num_rows(batch: Batch, frame: Frame) -> int:
+    """The number of rows B of a frame's grids."""
+    return int(tensor_of(batch, frame.grids[0]).shape[0])
 
 
 def random_windows(
@@ -69,7 +82,7 @@ def random_windows(
     Returns:
         The batch with grids (B, C, *size) and moved sets; rows beyond a set's length stay zero.
     """
-    rows = tensor_of(batch, frame.grids[0]).shape[0]
+    rows = num_rows(batch, frame)
     top, left = (
         torch.randint(whole + 2 * padding - part + 1, (rows,), generator=generator,
                       device=generator.device)

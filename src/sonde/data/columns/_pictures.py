@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
@@ -28,6 +28,7 @@ MOST_PIXELS = 50_000_000
 _GREY = ("1", "L", "LA", "La")
 _TURNED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # TIFF 6.0, section 8
 
 _DAMAGE = (
     OSError,  # what Pillow says of most damage; also a file that is not there
@@ -44,6 +45,10 @@ _DAMAGE = (
     Warning,  # where the caller turned warnings into errors
 )
 """What Pillow raises on damaged files, over its formats."""
+
+
+Resize = Literal["stretch", "crop", "pad"]
+"""How a picture of another shape fits: see `Image.resize`."""
 
 
 class Unreadable(Exception):
@@ -65,32 +70,80 @@ def look(raw: str | bytes | np.ndarray) -> Look:
         Unreadable: the picture cannot be opened.
     """
     with _opened(raw) as picture:
-        width, height = picture.size
+        width, height = _written_size(picture)
         if picture.getexif().get(_ORIENTATION) in _TURNED:
             width, height = height, width
         return Look(height, width, picture.mode in _GREY or picture.mode.startswith("I"))
 
 
-def pixels(raw: str | bytes | np.ndarray, *, shape: tuple[int, int, int]) -> np.ndarray:
+def _written_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height as they stand in the file: of a TIFF, Pillow tells those once upright."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return picture.tag_v2[_TIFF_WIDTH], picture.tag_v2[_TIFF_HEIGHT]
+    return picture.size
+
+
+def pixels(
+    raw: str | bytes | np.ndarray, *, shape: tuple[int, int, int], resize: Resize = "stretch"
+) -> np.ndarray:
     """(C, H, W) uint8 of that shape, from the first frame of a picture of any size and mode.
 
-    Bilinear, with antialiasing where it shrinks.
+    Bilinear, with antialiasing where it shrinks. A JPEG that is far larger is decoded at a half, a
+    quarter or an eighth of its size, never below twice what is wanted.
 
     Raises:
         Unreadable: the picture cannot be decoded.
     """
     planes, height, width = shape
     with _opened(raw) as opened:
-        picture = _eight_bits(ImageOps.exif_transpose(opened))
+        side = 2 * max(height, width)
+        opened.draft(None, (side, side))
+        picture = _eight_bits(_upright(opened))
         if picture.has_transparency_data:
             white = Image.new("RGBA", picture.size, "white")
             white.alpha_composite(picture.convert("RGBA"))
             picture = white
         picture = picture.convert("L" if planes == 1 else "RGB")
         if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+            picture = _RESIZED[resize](picture, (width, height))
         values = np.asarray(picture)
-    return values[None] if planes == 1 else np.moveaxis(values, -1, 0)
+    return values[None] if planes == 1 else values.transpose(2, 0, 1)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture as its camera was held; the same where it needs no turn, not a copy."""
+    turned = picture.getexif().get(_ORIENTATION, 1) != 1
+    return ImageOps.exif_transpose(picture) if turned else picture
+
+
+def _stretched(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """All of the picture, its sides' ratio given up."""
+    return picture.resize(size, Image.Resampling.BILINEAR)
+
+
+def _cropped(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle of the picture, scaled until its shorter side fits."""
+    scale = min(have / want for have, want in zip(picture.size, size, strict=True))
+    margins = [(have - want * scale) / 2 for have, want in zip(picture.size, size, strict=True)]
+    left, top = margins
+    box = (left, top, picture.width - left, picture.height - top)
+    return picture.resize(size, Image.Resampling.BILINEAR, box=box)
+
+
+def _padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """All of the picture between two black bars, scaled until its longer side fits."""
+    scale = min(want / have for have, want in zip(picture.size, size, strict=True))
+    width, height = (
+        min(want, max(1, round(have * scale)))
+        for have, want in zip(picture.size, size, strict=True)
+    )
+    out = Image.new(picture.mode, size)
+    place = ((size[0] - width) // 2, (size[1] - height) // 2)
+    out.paste(_stretched(picture, (width, height)), place)
+    return out
+
+
+_RESIZED = {"stretch": _stretched, "crop": _cropped, "pad": _padded}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from sonde.core.errors import DataError
+from sonde.data._spaces import may_be_empty, may_have_outer_space
 
 Text = Annotated[str, Field(min_length=1)]
 """A text to remove: never the empty one, which stands everywhere."""
@@ -52,14 +54,22 @@ def trimmed(text: pa.StringArray, drop: Sequence[str]) -> pa.StringArray:
     """(N,) texts without the texts to drop and outer spaces; null where nothing is left."""
     for unwanted in drop:
         text = pc.replace_substring(text, unwanted, "")
-    text = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.equal(text, ""), None, text)
+    if may_have_outer_space(text):
+        text = pc.utf8_trim_whitespace(text)
+    return pc.if_else(pc.equal(text, ""), None, text) if may_be_empty(text) else text
 
 
 def to_numbers(
-    raw: pa.Array, *, name: str, drop: Sequence[str] = ()
+    raw: pa.Array, *, name: str, drop: Sequence[str] = (), decimal: str = ".", thousands: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers as they are or as they are written: 12, +.5, 1e-3, inf; not 1_000, 0x1f or nan.
+
+    Args:
+        raw: (N,) numbers or texts.
+        name: the column's, for the message.
+        drop: texts to remove.
+        decimal: the decimal mark.
+        thousands: what parts groups of three digits: where it stands elsewhere, no number is read.
 
     Returns:
         values (N,) float64, NaN where missing or wrong; wrong (N,) bool, true where a text stands
@@ -75,19 +85,47 @@ def to_numbers(
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # the second of bytes
             raise not_readable(raw, name, "numbers, or texts that are numbers") from None
         return values, np.zeros(len(raw), bool)
-    text = trimmed(raw, drop)
-    values = _parse(text)
-    return values, np.isnan(values) & pc.is_valid(text).to_numpy(zero_copy_only=False)
+    text = raw
+    values = None if drop or thousands or decimal != "." else _all_parsed(raw)
+    if values is None:
+        text = trimmed(raw, drop)
+        values = _parse(_point_only(text, decimal, thousands))
+    nan = np.isnan(values)
+    if np.count_nonzero(nan) == text.null_count:
+        return values, np.zeros(len(raw), bool)
+    return values, nan & pc.is_valid(text).to_numpy(zero_copy_only=False)
+
+
+def _point_only(text: pa.StringArray, decimal: str, thousands: str) -> pa.StringArray:
+    """(N,) texts without separators of thousands and with a decimal point."""
+    if thousands:
+        mark, point = re.escape(thousands), re.escape(decimal)
+        grouped = pc.match_substring_regex(text, rf"^[+-]?\d{{1,3}}({mark}\d{{3}})+({point}\d*)?$")
+        text = pc.if_else(grouped, pc.replace_substring(text, thousands, ""), text)
+    if decimal != ".":
+        pointed = pc.match_substring(text, ".")
+        text = pc.if_else(pointed, "two marks", pc.replace_substring(text, decimal, "."))
+    return text
 
 
 def _parse(text: pa.StringArray) -> np.ndarray:
     """(N,) float64, NaN where no number stands."""
-    try:  # nearly always all of them are numbers, and matching each first would cost double
-        numbers = pc.cast(text, pa.float64())
-    except pa.ArrowInvalid:
+    values = _all_parsed(text)
+    if values is None:
         written = pc.if_else(pc.match_substring_regex(text, _PARSED), text, None)
-        numbers = pc.cast(written, pa.float64())
-    values: np.ndarray = numbers.to_numpy(zero_copy_only=False)
+        values = pc.cast(written, pa.float64()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _all_parsed(text: pa.StringArray) -> np.ndarray | None:
+    """(N,) float64, None unless all are numbers as they stand.
+
+    They nearly always are: trimming and matching each first would cost double.
+    """
+    try:
+        values: np.ndarray = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
     return values
 
 

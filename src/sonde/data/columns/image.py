@@ -7,12 +7,10 @@ stored is uint8 of one size, so that a batch of pictures is one slice.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +21,7 @@ from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
+from sonde.data._threads import in_order
 from sonde.data.columns._text import is_text, not_readable, plain, shortened
 
 if TYPE_CHECKING:
@@ -33,6 +32,9 @@ _CAP = 128
 
 _TRIED = 16
 """File names whose files are looked for when a field's kind is guessed."""
+
+_TOGETHER = 32
+"""Pictures a thread takes at a time: handing over a small one costs as much as decoding it."""
 
 T = TypeVar("T")
 
@@ -45,8 +47,13 @@ class Image(Column):
     all of them are grey by their headers. A missing picture is a row that cannot be read.
     """
 
+    encoder_version: ClassVar[int] = 2
+
     size: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels."""
+    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    """How a picture of another shape fits: all of it, stretched; its middle, cut where it is
+    longer; all of it, between black bars."""
     channels: Literal[1, 3] | None = None
     """1 for grey, 3 for red, green, blue."""
     height: Learned[int] = 0
@@ -126,8 +133,9 @@ class Image(Column):
 
     @classmethod
     def examples(cls) -> list[Self]:
-        """Learned size and channels; a size given; both given, so that nothing is learned."""
-        return [cls(), cls(size=(6, 9)), cls(size=(8, 8), channels=1)]
+        """Learned size and channels; a size given, in each way; both given: nothing is learned."""
+        crop, pad = (cls(size=(8, 6), resize=way) for way in ("crop", "pad"))
+        return [cls(), cls(size=(6, 9)), cls(size=(8, 8), channels=1), crop, pad]
 
     @classmethod
     def sample(cls, rows: int, seed: int) -> pa.Array:
@@ -161,9 +169,10 @@ class Image(Column):
         """Pictures decoded one by one, on several threads."""
         from sonde.data.columns._pictures import Unreadable, pixels
 
+        decode = partial(pixels, shape=self._shape, resize=self.resize)
         values = np.zeros((len(pictures), *self._shape), np.uint8)
         errors = []
-        for row, found in enumerate(_on_threads(partial(pixels, shape=self._shape), pictures)):
+        for row, found in enumerate(_on_threads(decode, pictures)):
             if isinstance(found, Unreadable):
                 errors.append(_error(row, pictures[row], str(found)))
             else:
@@ -212,8 +221,11 @@ def _on_threads(read: Callable[[Any], T], pictures: list[Any]) -> Iterator[T | U
         except Unreadable as problem:
             return problem
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        yield from pool.map(attempt, pictures)
+    def attempt_all(start: int) -> list[T | Unreadable]:
+        return [attempt(picture) for picture in pictures[start : start + _TOGETHER]]
+
+    for found in in_order(attempt_all, range(0, len(pictures), _TOGETHER)):
+        yield from found
 
 
 def _pictures(raw: pa.Array) -> list[Any]:

@@ -1,15 +1,19 @@
 """Numbers: prices, ages, readings.
 
-A number is standardised by the mean and deviation of the training rows. A missing one is encoded
+A number is standardised by the mean and deviation of the training rows, after its logarithm where
+`scale: log` says so, or bent to a normal distribution (`scale: quantile`). A missing one is encoded
 as the mean and marked as not present, so that "unknown" can mean something to the network.
+
+Quantiles of the training rows go with the port as `edges`, for networks that read a number
+piecewise: Gorishniy, Rubachev, Babenko, "On Embeddings for Numerical Features in Tabular Deep
+Learning", 2022, arXiv:2203.05556, section 3.2.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Literal, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +23,20 @@ from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
 from sonde.core.text import to_json
-from sonde.data.columns._text import Text, counted, is_numeric, is_text, shortened, to_numbers
+from sonde.data.columns._moments import Moments
+from sonde.data.columns._scales import Plain, Quantile, Scale, ScaleName, SignedLog, grid
+from sonde.data.columns._sketch import Sketch
+from sonde.data.columns._text import (
+    Text,
+    counted,
+    is_numeric,
+    is_text,
+    plain,
+    shortened,
+    to_numbers,
+    trimmed,
+)
+from sonde.data.columns._writing import writing_of
 
 _LARGEST = 1e150
 """Beyond it a square overflows float64."""
@@ -36,8 +53,20 @@ _MOST_DROPPED = 4
 _FEW = 10
 """Whole numbers with so few distinct values may be labels."""
 
+_EDGES = 49
+"""Quantiles at most: 48 bins, as many as the paper's authors took for most of its data sets."""
+
+_PADDED = r"^\s*0\d+\s*$"
+"""Digits behind a leading zero are a code, such as that of a postal district."""
+
 _READABLE = 0.95
 """Share of a field's texts that must be numbers for the field to be taken for numbers."""
+
+
+class _Written(TypedDict):
+    drop: tuple[str, ...]
+    decimal: str
+    thousands: str
 
 
 class Number(Column):
@@ -45,39 +74,43 @@ class Number(Column):
 
     drop: tuple[Text, ...] = ()
     """Text to remove before parsing, such as (" sqft", ",")."""
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """What parts groups of three digits, as in 1,234,567."""
+    scale: ScaleName = "standard"
+    """'log' for heavy tails: sign(x) * ln(1 + |x|); 'quantile' to a normal distribution."""
     mean: Learned[float] = 0.0
     deviation: Learned[float] = 1.0
+    knots: Learned[tuple[float, ...]] = ()
+    """Quantiles that `scale: quantile` bends by, in the caller's unit."""
+    scores: Learned[tuple[float, ...]] = ()
+    """The normal score of each knot."""
+    edges: Learned[tuple[float, ...]] = ()
+    """Distinct quantiles of the training rows, encoded, ascending; none for a constant column."""
     optional: Learned[bool] = True
     """Whether a training row lacked the number; where none did, networks need no mark for it."""
 
     @property
     def port(self) -> Port:
         """A scalar."""
-        return Port("scalar", optional=self.optional)
+        return Port("scalar", optional=self.optional, edges=self.edges)
 
     def fit(self, chunks: Iterable[pa.RecordBatch]) -> Self:
-        """Mean and deviation in one pass, merged chunk by chunk.
-
-        Chan, Golub, LeVeque, "Algorithms for Computing the Sample Variance", 1983, eq. 2.1.
-        """
-        count, mean, squares = 0, 0.0, 0.0
-        lowest, highest = math.inf, -math.inf
-        optional = False
+        """Mean, deviation and a sample for quantiles, in one pass."""
+        moments, sketch, optional = Moments(), Sketch(), False
         for chunk in chunks:
             values = self._parse(chunk)[0]
             optional |= bool(np.isnan(values).any())
             values = values[~np.isnan(values)]
-            if not len(values):
-                continue
-            shift, total = float(values.mean()) - mean, count + len(values)
-            squares += float(values.var()) * len(values) + shift**2 * count * len(values) / total
-            mean += shift * len(values) / total
-            count = total
-            lowest, highest = min(lowest, values.min()), max(highest, values.max())
-        if not lowest < highest:  # rounding gives a constant column a tiny deviation: it stays zero
-            mean, squares = float(lowest) if count else 0.0, 0.0
-        deviation = math.sqrt(squares / count) if count else 0.0
-        return self.learn(mean=mean, deviation=deviation or 1.0, optional=optional)
+            sketch.add(values)
+            moments.add(values if self.scale == "quantile" else self._scale.bend(values))
+        if self.scale == "quantile":
+            bent = Quantile.of(sketch)
+            fitted = self.learn(knots=bent.knots, scores=bent.scores, optional=optional)
+        else:
+            mean, deviation = moments.mean, moments.deviation
+            fitted = self.learn(mean=mean, deviation=deviation, optional=optional)
+        return fitted.learn(edges=fitted._edges(sketch))
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Standardise a chunk.
@@ -88,7 +121,7 @@ class Number(Column):
         """
         values, errors = self._parse(rows)
         with np.errstate(over="ignore"):
-            standard = (values - self.mean) / self.deviation
+            standard = (self._scale.bend(values) - self.mean) / self.deviation
         far = np.abs(standard) > _FARTHEST
         errors += [
             RowError(int(row), float(values[row]), "a number less far from the training rows' "
@@ -97,13 +130,15 @@ class Number(Column):
         ]  # fmt: skip
         present = ~np.isnan(standard) & ~far
         standard = np.where(present, standard, 0.0)
-        snapped = np.rint(standard / self._grid) * self._grid + 0.0  # no negative zeros
+        step = grid(self.mean, self.deviation, self._scale)
+        snapped = np.rint(standard / step) * step + 0.0  # no negative zeros
         return Encoded(snapped.astype(np.float32), present=present, errors=errors)
 
     def decode(self, arrays: np.ndarray | Ragged) -> list[float]:
         """From (N,) standardised back to the caller's unit."""
         assert isinstance(arrays, np.ndarray), "numbers are not ragged"
-        numbers: list[float] = (arrays.astype(np.float64) * self.deviation + self.mean).tolist()
+        bent = arrays.astype(np.float64) * self.deviation + self.mean
+        numbers: list[float] = self._scale.unbend(bent).tolist()
         return numbers
 
     def advice(self, errors: Sequence[RowError]) -> str:
@@ -127,21 +162,24 @@ class Number(Column):
         values, wrong = to_numbers(sample, name="")
         known = values[np.isfinite(values)]
         if not len(known) or len(known) < _READABLE * (len(known) + wrong.sum()):
+            return _claim_written(sample) if is_text(sample.type) else None
+        if is_text(sample.type) and pc.any(pc.match_substring_regex(sample, _PADDED)).as_py():
             return None
-        reason = f"{counted(known.min())} to {counted(known.max())}"
-        missing = len(values) - len(known) - int(wrong.sum())
-        if missing:
-            reason += f", {missing:,} missing"
+        reason = _range(known, missing=len(values) - len(known) - int(wrong.sum()))
         if wrong.any():
             first = shortened(sample[int(np.flatnonzero(wrong)[0])].as_py(), 20)
             return Guess(0.6, f"{reason}, {wrong.sum():,} not a number, such as {first!r}")
-        whole = bool((known == np.floor(known)).all())
-        return Guess(0.5 if whole and len(np.unique(known)) <= _FEW else 0.8, reason)
+        return Guess(0.5 if _could_be_labels(known) else 0.8, reason)
 
     @classmethod
     def examples(cls) -> list[Self]:
-        """Plain, and with text to remove."""
-        return [cls(), cls(drop=(" sqft", ","))]
+        """Plain, with text to remove, and on each other scale."""
+        return [
+            cls(),
+            cls(drop=(" sqft", ",")),
+            cls(scale="log"),
+            cls(scale="quantile"),
+        ]
 
     @classmethod
     def sample(cls, rows: int, seed: int) -> pa.Array:
@@ -151,18 +189,26 @@ class Number(Column):
         return pc.cast(values, pa.string())
 
     @property
-    def _grid(self) -> float:
-        """A power of two that is coarser than what decoding and encoding again can lose.
+    def _written(self) -> _Written:
+        return {"drop": self.drop, "decimal": self.decimal, "thousands": self.thousands}
 
-        Each of their roundings loses at most 2**-53 of the value or of the mean, counted in
-        deviations. On such a grid what was decoded is encoded to the same bits again.
-        """
-        return 2.0 ** (math.frexp(abs(self.mean) / self.deviation + 1.0)[1] - 50)
+    @property
+    def _scale(self) -> Scale:
+        if self.scale == "log":
+            return SignedLog()
+        return Quantile(self.knots, self.scores) if self.scale == "quantile" else Plain()
+
+    def _edges(self, sketch: Sketch) -> tuple[float, ...]:
+        """Quantiles at equal steps of rank, encoded as any number; what coincides stands once."""
+        values = pa.array(sketch.quantiles(np.linspace(0.0, 1.0, _EDGES)))
+        encoded = self.encode(pa.record_batch([values], [self.reads[0]]))
+        distinct = np.unique(encoded.values)
+        return tuple(distinct.tolist()) if len(distinct) > 1 else ()
 
     def _parse(self, rows: pa.RecordBatch) -> tuple[np.ndarray, list[RowError]]:
         """(N,) float64 with NaN where missing or wrong, and the rows that are not numbers."""
         raw = rows.column(self.reads[0])
-        values, wrong = to_numbers(raw, name=self.name, drop=self.drop)
+        values, wrong = to_numbers(raw, name=self.name, **self._written)
         huge = np.abs(values) > _LARGEST
         errors = [
             RowError(int(row), shortened(raw[int(row)].as_py()), expected)
@@ -170,3 +216,29 @@ class Number(Column):
             for row in np.flatnonzero(mask)
         ]
         return np.where(huge, np.nan, values), errors
+
+
+def _claim_written(sample: pa.Array) -> Guess | None:
+    """A claim on texts that are numbers with a unit, a decimal comma or parted thousands."""
+    text = trimmed(plain(sample), ())
+    found = writing_of(text)
+    if found is None:
+        return None
+    options, unsure = found
+    values, wrong = to_numbers(text, name="", **options)
+    if wrong.any():
+        return None
+    known = values[np.isfinite(values)]
+    reason = _range(known, missing=text.null_count)
+    reason += f", written like {shortened(pc.drop_null(text)[0].as_py(), 20)!r}"
+    return Guess(0.5 if _could_be_labels(known) else 0.78, reason, options, unsure)
+
+
+def _range(known: np.ndarray, *, missing: int) -> str:
+    reason = f"{counted(known.min())} to {counted(known.max())}"
+    return f"{reason}, {missing:,} missing" if missing else reason
+
+
+def _could_be_labels(known: np.ndarray) -> bool:
+    """Whether they are few whole numbers."""
+    return bool((known == np.floor(known)).all()) and len(np.unique(known)) <= _FEW

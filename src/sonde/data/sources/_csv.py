@@ -1,16 +1,18 @@
 """Lines of a table as Arrow texts, in bounded memory, each with its line number.
 
-pyarrow parses. Around it stand three things it does not do: text of any encoding reaches it as
-UTF-8; a last line that we add ourselves comes back whole unless a quote was never closed; and line
-numbers are true where a value spans lines.
+pyarrow parses, blocks of whole lines side by side (`_blocks`) as long as it is certain where lines
+end, then one line after another. Around it stand three things it does not do: text of any encoding
+reaches it as UTF-8; a last line that we add ourselves comes back whole unless a quote was never
+closed; and line numbers are true where a value spans lines.
 """
 
 from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,21 +21,29 @@ from pyarrow import csv
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
+from sonde.data.sources._blocks import read_blocks
 from sonde.data.sources._detect import Layout
-from sonde.data.sources._files import open_file, reading
+from sonde.data.sources._files import reading
+from sonde.data.sources._parse import parse_options, with_nulls
+from sonde.data.sources._within import open_within
 
 BLOCK = 1 << 22
 """Bytes parsed at a time, and the longest row that is read: 4 MiB."""
 
 _SHOWN = 80
-_END = "\x1eend of table\x1e"
+_PATIENCE = 10  # seconds until the parser's thread has surely seen that nothing more comes
+_END = "\x1eend-of-table\x1e"  # without a space, which may be the delimiter
 _ADVICE = 'Close it, or say quote: "" in the recipe if quotes mean nothing in this file.'
 
 
+Lines = Iterator[tuple[pa.RecordBatch, np.ndarray]]
+"""Batches of texts, null where missing, and the line (n,) int64 each row starts at."""
+
+
 def read_lines(
-    path: str, layout: Layout, tell: Callable[[RowError], None]
-) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
-    """Batches of texts under the layout's names, and the line (n,) int64 each row starts at.
+    path: str, layout: Layout, missing: Sequence[str], tell: Callable[[RowError], None]
+) -> Lines:
+    """Batches under the layout's names; `missing` are texts that mean a missing value.
 
     Rows with another number of fields, or with a NUL, are told and left out.
 
@@ -41,11 +51,39 @@ def read_lines(
         StorageError: the file cannot be read.
         DataError: a quote is never closed, or a row is longer than `BLOCK`.
     """
+    read = 0
+    with open_within(path) as file:
+        for block in read_blocks(_texts(path, file, layout), layout, missing, BLOCK):
+            if block is None:
+                break
+            for row in block.rejected:
+                tell(_wrong_width(path, row.number + read, row, layout))
+            lines = block.lines + read
+            read += block.num_lines
+            if len(lines):
+                yield block.rows, lines
+        else:
+            return
+    for rows, lines in _read_with_care(path, layout, missing, _after(read, tell)):
+        start = int(np.searchsorted(lines, read, side="right"))  # the others were read before
+        if start < len(lines):
+            yield rows.slice(start), lines[start:]
+
+
+def _after(line: int, tell: Callable[[RowError], None]) -> Callable[[RowError], None]:
+    """`tell` of what stands after a line."""
+    return lambda error: tell(error) if error.row > line else None
+
+
+def _read_with_care(
+    path: str, layout: Layout, missing: Sequence[str], tell: Callable[[RowError], None]
+) -> Lines:
+    """The same for a whole file, on one thread, wherever quotes stand."""
     rejected: list[csv.InvalidRow] = []
     lines = _Lines(layout)
-    with open_file(path) as file:
+    with open_within(path) as file:
         stream = _Utf8(path, file, layout)
-        for batch in _parse(path, stream, layout, rejected):
+        for batch in _parse(path, stream, missing, rejected):
             starts, told = lines.number(batch, rejected, stream.has_quotes)
             for line, row in told:
                 tell(_wrong_width(path, line, row, layout))
@@ -54,6 +92,7 @@ def read_lines(
             if batch.column(0)[-1].as_py() == _END:
                 stream.came_back = True
                 batch, starts = batch.slice(0, batch.num_rows - 1), starts[:-1]
+            batch = with_nulls(batch, missing)
             yield _without_nul(path, batch, starts, tell) if layout.has_nul else (batch, starts)
     if not stream.came_back:
         line = lines.of_open(stream.open_record)
@@ -72,13 +111,23 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
+def _texts(path: str, file: BinaryIO, layout: Layout) -> Iterator[bytes]:
+    """A file's text as UTF-8, about `BLOCK` bytes at a time."""
+    is_utf8 = layout.encoding == "utf-8"
+    decoder = codecs.getincrementaldecoder(layout.encoding)()
+    raw = b"-"
+    while raw:
+        with reading(path):
+            raw = file.read(BLOCK)
+        yield raw if is_utf8 else decoder.decode(raw, final=not raw).encode()
+
+
 class _Utf8(io.RawIOBase):
     """A file's text as UTF-8, with our last line after it."""
 
     def __init__(self, path: str, file: BinaryIO, layout: Layout) -> None:
-        self._path, self._file = path, file
-        self._is_utf8 = layout.encoding == "utf-8"
-        self._decoder = codecs.getincrementaldecoder(layout.encoding)()
+        self.layout = layout
+        self._texts = _texts(path, file, layout)
         self._quote = layout.quote.encode()
         self._end = layout.delimiter.join([_END] * len(layout.names)).encode() + b"\n"
         self._ready = bytearray()
@@ -100,15 +149,38 @@ class _Utf8(io.RawIOBase):
         return out
 
     def _fill(self) -> None:
-        with reading(self._path):
-            raw = self._file.read(BLOCK)
-        text = raw if self._is_utf8 else self._decoder.decode(raw, final=not raw).encode()
+        text = next(self._texts, None)
+        if text is None:
+            self._ready += self._end if self._last in b"\r\n" else b"\n" + self._end
+            self._is_over = True
+            return
         self.has_quotes = self.has_quotes or bool(self._quote and self._quote in text)
         self._last = text[-1:] or self._last
         self._ready += text
-        if not raw:
-            self._ready += self._end if self._last in b"\r\n" else b"\n" + self._end
-            self._is_over = True
+
+
+class _Lent(io.RawIOBase):
+    """A stream in the hands of the parser, whose own thread may read on when the parser is gone.
+
+    An interpreter that ends meanwhile is aborted, so whoever lent it waits until it is given back.
+    """
+
+    def __init__(self, stream: _Utf8) -> None:
+        self._stream = stream
+        self.is_over = False
+        self.given_back = Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """What the stream reads; nothing more once it is over."""
+        return b"" if self.is_over else self._stream.read(size)
+
+    def close(self) -> None:
+        """Called by the parser, or when nobody holds it any more."""
+        super().close()
+        self.given_back.set()
 
 
 class _Lines:
@@ -153,14 +225,15 @@ class _Lines:
 
 def _breaks(batch: pa.RecordBatch) -> np.ndarray:
     """(n,) int64: line breaks inside the values of each row."""
-    counts = [pc.count_substring(column, "\n").to_numpy() for column in batch.columns]
-    return np.asarray(np.sum(counts, axis=0), np.int64)
+    counts = [pc.fill_null(pc.count_substring(column, "\n"), 0) for column in batch.columns]
+    return np.asarray(np.sum([count.to_numpy() for count in counts], axis=0), np.int64)
 
 
 def _parse(
-    path: str, stream: _Utf8, layout: Layout, rejected: list[csv.InvalidRow]
+    path: str, stream: _Utf8, missing: Sequence[str], rejected: list[csv.InvalidRow]
 ) -> Iterator[pa.RecordBatch]:
     """Batches as pyarrow gives them, our last line included."""
+    layout = stream.layout
 
     def reject(row: csv.InvalidRow) -> str:
         if _END in row.text:
@@ -169,27 +242,17 @@ def _parse(
             rejected.append(row)
         return "skip"
 
-    options: dict[str, Any] = {
-        # one thread: otherwise a rejected row has no number
-        "read_options": csv.ReadOptions(
-            use_threads=False,
-            block_size=BLOCK,
-            column_names=list(layout.names),
-            skip_rows_after_names=layout.skip,
-        ),
-        "parse_options": csv.ParseOptions(
-            delimiter=layout.delimiter,
-            quote_char=layout.quote or False,
-            newlines_in_values=bool(layout.quote),
-            ignore_empty_lines=False,
-            invalid_row_handler=reject,
-        ),
-        "convert_options": csv.ConvertOptions(
-            column_types=dict.fromkeys(layout.names, pa.string()), strings_can_be_null=False
-        ),
-    }
+    whole = csv.ReadOptions(
+        use_threads=False,  # otherwise a rejected row has no number
+        block_size=BLOCK,
+        column_names=list(layout.names),
+        skip_rows_after_names=layout.skip,
+    )
+    options = parse_options(layout, missing, reject)
+    lent = _Lent(stream)
+    given_back = lent.given_back
     try:
-        yield from csv.open_csv(stream, **options)
+        yield from csv.open_csv(lent, whole, **options)
     except pa.ArrowInvalid as error:
         if "straddling" not in str(error):
             raise DataError(f"{path}: cannot be read as a table: {error}") from None
@@ -197,6 +260,10 @@ def _parse(
             f"{path}: a row is longer than {BLOCK >> 20} MiB. Is a quote ({layout.quote}) opened "
             f"and never closed? {_ADVICE}"
         ) from None
+    finally:
+        lent.is_over = True
+        del lent
+        given_back.wait(_PATIENCE)
 
 
 def _wrong_width(path: str, line: int, row: csv.InvalidRow, layout: Layout) -> RowError:
@@ -215,7 +282,8 @@ def _without_nul(
     """The rows without a NUL character; the others are told."""
     found = np.zeros(batch.num_rows, bool)
     for column in batch.columns:
-        found |= pc.match_substring(column, "\0").to_numpy(zero_copy_only=False)
+        has_nul = pc.fill_null(pc.match_substring(column, "\0"), False)
+        found |= has_nul.to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(found):
         text = shorten(", ".join(str(column[int(row)]) for column in batch.columns))
         line = int(lines[row])

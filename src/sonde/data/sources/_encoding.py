@@ -6,7 +6,8 @@ import codecs
 from dataclasses import dataclass
 
 from sonde.core.errors import DataError
-from sonde.data.sources._files import chunks, open_file, reading
+from sonde.data.sources._files import reading
+from sonde.data.sources._within import chunks, open_within
 
 HEAD = 1 << 16
 """Bytes at a file's start that detection looks at: 64 KiB."""
@@ -54,7 +55,7 @@ def read_text(path: str, encoding: str | None = None) -> Text:
         StorageError: it cannot be read.
         DataError: it is empty, no text, or not in the encoding given.
     """
-    with open_file(path) as file, reading(path):
+    with open_within(path) as file, reading(path):
         start = file.read(HEAD + 1)
     if not start:
         raise DataError(f"{path}: the file is empty, expected a table")

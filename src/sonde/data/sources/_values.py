@@ -138,10 +138,17 @@ def to_png(name: str, picture: Any) -> bytes:
 
 
 def simplified(column: pa.Array) -> pa.Array:
-    """A column as the engine reads it: no dictionary, one kind of text, NaN as null."""
+    """A column as the engine reads it: no dictionary, one kind of text, NaN as null.
+
+    Of extension types only tensors of fixed shape stay; others become what they are stored as.
+    """
     kind = column.type
+    if isinstance(kind, pa.BaseExtensionType) and not isinstance(kind, pa.FixedShapeTensorType):
+        return simplified(column.storage)
     if pa.types.is_dictionary(kind):
         return simplified(column.dictionary).take(column.indices)
+    if pa.types.is_run_end_encoded(kind):
+        return simplified(pc.run_end_decode(column))
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
     if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
@@ -152,6 +159,11 @@ def simplified(column: pa.Array) -> pa.Array:
         is_nan = pc.is_nan(column)
         return pc.if_else(is_nan, None, column) if pc.any(is_nan).as_py() else column
     return column
+
+
+def simple_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a column of this type once it is simplified."""
+    return simplified(pa.nulls(0, kind)).type
 
 
 def joined(column: pa.ChunkedArray) -> pa.Array:

@@ -1,16 +1,16 @@
-"""Pictures in folders: a sub-folder per class, below parts where there are some."""
+"""Pictures in folders, on a disk or in an archive: a sub-folder per class, below parts."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from sonde.contracts.data import RowError
-from sonde.core.errors import DataError, StorageError, listed
-from sonde.data.sources._files import check_folder, join
+from sonde.core.errors import DataError, listed
+from sonde.data.sources._files import join
+from sonde.data.sources._shelf import Shelf
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
@@ -19,17 +19,16 @@ SUFFIXES = frozenset(
 
 _KNOWN = listed(sorted(SUFFIXES))
 _PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
-_LITTER = frozenset(("thumbs.db", "desktop.ini"))
 
 
 @dataclass
 class Pictures:
-    """What a folder holds, in a fixed order: part, class, path.
+    """What a shelf holds, in a fixed order: part, class, path.
 
     Attributes:
         parts: 'train', 'valid' or 'test' of each picture; empty where there are no parts.
         labels: the class folder's name.
-        paths: relative to the folder.
+        paths: below the top.
         errors: files in class folders that are no pictures, pictures outside them.
     """
 
@@ -39,33 +38,32 @@ class Pictures:
     errors: list[RowError] = field(default_factory=list)
 
 
-def find_pictures(top: str) -> Pictures:
-    """The pictures below a folder; hidden files are no part of it.
+def find_pictures(shelf: Shelf) -> Pictures:
+    """The pictures of a shelf; hidden files are no part of it.
 
-    A folder has parts where its sub-folder `train` holds sub-folders and no pictures.
+    It has parts where its folder `train` holds folders and no pictures.
 
     Raises:
         StorageError: a folder is missing or cannot be read.
         DataError: there are no class folders, or one is empty.
     """
-    check_folder(top)
-    folders, files = _listing(top)
+    folders, files = shelf.listing("")
     found = Pictures()
-    if _has_parts(top, folders):
-        _check_parts(top, folders)
+    if _has_parts(shelf, folders):
+        _check_parts(shelf.top, folders)
         for name in sorted(folders, key=lambda name: list(_PARTS).index(name)):
-            inner, loose = _listing(join(top, name))
-            _add_classes(found, top, name, inner, loose)
+            inner, loose = shelf.listing(name)
+            _add_classes(found, shelf, name, inner, loose)
             found.parts += [_PARTS[name]] * (len(found.paths) - len(found.parts))
     else:
-        _add_classes(found, top, "", folders, files)
+        _add_classes(found, shelf, "", folders, files)
     return found
 
 
-def _has_parts(top: str, folders: list[str]) -> bool:
+def _has_parts(shelf: Shelf, folders: list[str]) -> bool:
     if "train" not in folders:
         return False
-    inner, files = _listing(join(top, "train"))
+    inner, files = shelf.listing("train")
     return bool(inner) and not any(_is_picture(name) for name in files)
 
 
@@ -81,10 +79,10 @@ def _check_parts(top: str, folders: list[str]) -> None:
 
 
 def _add_classes(
-    found: Pictures, top: str, below: str, classes: list[str], loose: list[str]
+    found: Pictures, shelf: Shelf, below: str, classes: list[str], loose: list[str]
 ) -> None:
-    """Add the pictures of every class folder of `top`/`below`."""
-    where = join(top, below) if below else top
+    """Add the pictures of every class folder below the top."""
+    where = join(shelf.top, below) if below else shelf.top
     for name in loose:
         if _is_picture(name):
             _tell(found, name, "a picture inside the folder of its class", join(where, name))
@@ -97,11 +95,11 @@ def _add_classes(
         )
     for label in classes:
         before = len(found.paths)
-        for path in _files_below(found, top, join(below, label)):
+        for path in _files_below(found, shelf, join(below, label)):
             if not _is_unicode(path):
-                _tell(found, _shown(path), "a file name in UTF-8", _shown(join(top, path)))
+                _tell(found, _shown(path), "a file name in UTF-8", _shown(join(shelf.top, path)))
             elif not _is_picture(path):
-                _tell(found, path, f"a picture ({_KNOWN})", join(top, path))
+                _tell(found, path, f"a picture ({_KNOWN})", join(shelf.top, path))
             else:
                 found.labels.append(label)
                 found.paths.append(path)
@@ -112,31 +110,16 @@ def _add_classes(
             )
 
 
-def _files_below(found: Pictures, top: str, folder: str) -> Iterator[str]:
-    """Paths relative to `top` of all files in a folder and the folders in it, sorted."""
-    folders, files = _listing(join(top, folder))
+def _files_below(found: Pictures, shelf: Shelf, folder: str) -> Iterator[str]:
+    """Paths of all files in a folder and the folders in it, sorted."""
+    folders, files = shelf.listing(folder)
     yield from (join(folder, name) for name in files)
     for name in folders:
         inner = join(folder, name)
-        if Path(join(top, inner)).is_symlink():  # it may lead back up, without end
-            _tell(found, inner, "a folder, not a link to one", join(top, inner))
+        if shelf.is_link(inner):
+            _tell(found, inner, "a folder, not a link to one", join(shelf.top, inner))
         else:
-            yield from _files_below(found, top, inner)
-
-
-def _listing(folder: str) -> tuple[list[str], list[str]]:
-    """The names of the folders and files in a folder, sorted, without hidden ones."""
-    try:
-        with os.scandir(folder) as entries:
-            kept = [
-                (entry.name, entry.is_dir())
-                for entry in entries
-                if not entry.name.startswith(".") and entry.name.lower() not in _LITTER
-            ]
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot be read: {error.strerror}") from None
-    kept.sort()
-    return [n for n, is_folder in kept if is_folder], [n for n, is_folder in kept if not is_folder]
+            yield from _files_below(found, shelf, inner)
 
 
 def _is_picture(name: str) -> bool:

@@ -1,9 +1,13 @@
-"""Folders of pictures: one sub-folder per class, or files that a table names.
+"""Pictures: a folder or an archive with one sub-folder per class, or files that a table names.
 
-    signs/stop/001.png                       source: {kind: folder, path: signs}
-    signs/train/stop/001.png                 the same; with train/, valid/ (val/) and test/ as parts
-    houses/info.csv, houses/images/1.jpg     source: {kind: folder, path: houses/images,
-                                                      table: houses/info.csv, image: file}
+    signs/stop/001.png               source: {kind: folder, path: signs}
+    signs/train/stop/001.png         the same; with train/, valid/ (val/) and test/ as parts
+    signs.zip, signs.tar.gz          source: {kind: folder, path: signs.zip}: read as it is
+    train.tar.gz, test.tar.gz        source: {kind: folder, path: train.tar.gz, test: test.tar.gz}
+    houses/info.csv                  source: {kind: folder, path: houses/images, image: file,
+    houses/images/1.jpg                       table: houses/info.csv}
+    signs.zip with train.csv         source: {kind: folder, path: signs.zip, image: Path,
+    and test.csv in it                        table: train.csv, test: {table: test.csv}}
 
 Files beside the class folders, such as a README, are no rows. Hidden files are not seen at all.
 """
@@ -17,27 +21,49 @@ from pathlib import Path, PurePath
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pydantic import model_validator
 
 from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError, Source
-from sonde.core.errors import StorageError
+from sonde.core.errors import UsageError
 from sonde.core.port import PART
-from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import check_folder, hash_file, join, located
-from sonde.data.sources._values import ROWS
-from sonde.data.sources._walk import Pictures, find_pictures
+from sonde.core.spec import Spec
+from sonde.data.sources._fields import select
+from sonde.data.sources._named import Named
+from sonde.data.sources._shelf import shelf_at
+from sonde.data.sources._shelved import Shelved
 from sonde.data.sources.table import Table
+
+_SUFFIXES = frozenset((".zip", ".tar", ".gz", ".tgz"))
+_PARTS = frozenset(("train", "training", "pictures", "images"))
+
+
+class Place(Spec):
+    """Where the pictures of a part lie, and the table that names them."""
+
+    path: str | None = None
+    """A folder or an archive; None is that of the training pictures."""
+    table: str | Table | None = None
+    """None where the pictures lie in a folder per class."""
 
 
 class Folder(Source):
-    """Pictures in a folder; a picture is given as its path."""
+    """Pictures in a folder, given as their paths, or in an archive, given as their bytes."""
 
     path: str
-    table: str | None = None
-    """A table of rows, in the folder or a path of its own, that names the pictures' files."""
+    """A folder, or a zip, tar or tar.gz, which is never unpacked into a folder."""
+    table: str | Table | None = None
+    """A table of rows that names the pictures' files: in the folder or archive, or a path of its
+    own; a mapping says how it is read."""
     image: str = "image"
-    """The field of pictures: the table's column of file names, relative to the folder."""
+    """The field of pictures: the table's column of file names, below the folder."""
+    images: dict[str, str] | None = None
+    """Several pictures a row, or names that stand in no column: field -> a pattern such as
+    `images/{row}_front.jpg`; {row} counts the table's rows from 1, {id} is its column id."""
+    valid: Place | str | None = None
+    """Validation pictures: a path, or a mapping with path and table."""
+    test: Place | str | None = None
+    """Test pictures; with them or `valid` the reserved field `#part` is added."""
 
     def __init__(self, path: str | None = None, /, **options: Any) -> None:
         """`Folder("signs/")`: the path may stand without its name."""
@@ -48,99 +74,110 @@ class Folder(Source):
         """None: without pictures there is nothing a contract test can read."""
         return []
 
+    @model_validator(mode="after")
+    def _tables_agree(self) -> Self:
+        if self.images and self.table is None:
+            raise ValueError("got images without a table; expected `table` whose rows they are of")
+        for table in (self.table, *(place.table for place in self._places.values())):
+            if isinstance(table, Table) and (table.valid or table.test):
+                raise ValueError(
+                    "got a table with parts of its own; name them beside `path` instead, such as "
+                    "test: {table: test.csv}"
+                )
+        for part, place in self._places.items():
+            if (place.table is None) != (self.table is None):
+                raise ValueError(
+                    f"got {'no ' * (place.table is None)}table for {part}, and "
+                    f"{'none' if self.table is None else 'one'} for train; expected both or "
+                    f"neither, such as {part}: {{table: {part}.csv}}"
+                )
+        return self
+
     @property
     def title(self) -> str:
-        """The folder's name."""
-        return PurePath(self.path).name or Path(self.path).resolve().name
+        """The folder's or archive's name; its folder's where that says no more than the part."""
+        name = PurePath(self.path).name or Path(self.path).resolve().name
+        while PurePath(name).suffix.lower() in _SUFFIXES:
+            name = PurePath(name).stem
+        return PurePath(self.path).parent.name or name if name in _PARTS else name
 
     def fields(self) -> Sequence[RawField]:
-        """`image` and `label` (and `#part`), or the table's fields; all are texts."""
-        known = {} if self._table else {"label": "category", self.image: "image"}
-        return [RawField(name, pa.string(), known.get(name)) for name in self._names]
+        """`image` and `label`, or the table's fields and pictures; `#part` where there are some."""
+        first = self._holdings["train"]
+        parts = [RawField(PART, pa.string())] if self._has_parts else []
+        return [*first.fields, *parts]
 
     def scan(
         self,
         fields: Sequence[str] | None = None,
         on_error: Callable[[RowError], None] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Rows by part, class and path, or in the table's order.
+        """Rows by part, class and path, or in the tables' order; some megabytes at a time.
 
-        Told to `on_error`: files in class folders that are no pictures, pictures outside them;
-        their `row` is the number of the picture they stand before.
+        Told to `on_error`: files in class folders that are no pictures, pictures outside them
+        (their `row` is the number of the picture they stand before); what a table tells, and rows
+        whose pictures an archive does not hold.
         """
-        wanted = select(self.path, self._names, fields)
-        if self._table is not None:
-            for batch in self._table.scan(fields, on_error):
-                yield self._with_paths(batch)
-            return
-        pictures = self._pictures
-        for error in pictures.errors if on_error else ():
-            on_error(error)  # type: ignore[misc]  # it is not None here
-        for start in range(0, len(pictures.paths), ROWS):
-            chunk = slice(start, start + ROWS)
-            paths = [self._at(path) for path in pictures.paths[chunk]]
-            columns = {self.image: paths, "label": pictures.labels[chunk]}
-            arrays = {name: pa.array(column, pa.string()) for name, column in columns.items()}
-            if pictures.parts:
-                arrays[PART] = pa.array(pictures.parts[chunk], pa.string())
-            yield with_part(arrays, None, wanted, len(paths))
+        wanted = select(self.path, [field.name for field in self.fields()], fields)
+        tell = on_error or _ignore
+        for part, holding in self._holdings.items():
+            for columns, count in holding.scan([n for n in wanted if n != PART], tell):
+                if self._places and PART in wanted:
+                    columns = columns | {PART: pa.repeat(part, count)}
+                yield pa.RecordBatch.from_pydict({name: columns[name] for name in wanted})
 
     def fingerprint(self) -> str:
-        """SHA-256 over every picture's relative path, size and bytes, and the table's."""
+        """SHA-256 over every picture's name, size and bytes, the tables', and which is which."""
         digest = hashlib.sha256(self.image.encode())
-        if self._table is None:
-            paths = self._pictures.paths
-        else:
-            digest.update(self._table.fingerprint().encode())
-            paths = sorted(self._named_files())
-        for path in paths:
-            digest.update(f"{path}\0".encode())
-            if Path(self._at(path)).is_file():  # one that is missing is for its column to report
-                hash_file(self._at(path), digest)
+        for part, holding in self._holdings.items():
+            digest.update(f"{part}\0".encode() if self._places else b"")
+            holding.feed(digest)
         return digest.hexdigest()
 
-    @cached_property
-    def _pictures(self) -> Pictures:
-        return find_pictures(located(self.path))
-
-    @cached_property
-    def _table(self) -> Table | None:
-        """The table that names the pictures.
-
-        Raises:
-            StorageError: it is neither in the folder nor a path of its own.
-            UnknownColumn: it has no column of file names.
-        """
-        if self.table is None:
-            return None
-        check_folder(self.path)
-        inside = self._at(self.table)
-        if not Path(inside).exists() and not Path(self.table).exists():
-            raise StorageError(f"no such table: neither {inside} nor {self.table}")
-        table = Table(inside if Path(inside).exists() else self.table)
-        select(table.path, [found.name for found in table.fields()], [self.image])
-        return table
+    @property
+    def _places(self) -> dict[str, Place]:
+        """The parts that lie elsewhere."""
+        given = {"valid": self.valid, "test": self.test}
+        return {
+            part: Place(path=place) if isinstance(place, str) else place
+            for part, place in given.items()
+            if place is not None
+        }
 
     @property
-    def _names(self) -> list[str]:
-        if self._table is not None:
-            return [found.name for found in self._table.fields()]
-        return [self.image, "label", *([PART] if self._pictures.parts else [])]
+    def _has_parts(self) -> bool:
+        first = self._holdings["train"]
+        return bool(self._places) or (isinstance(first, Shelved) and first.has_parts)
 
-    def _named_files(self) -> set[str]:
-        assert self._table is not None
-        named: set[str] = set()
-        for batch in self._table.scan([self.image]):
-            named.update(pc.utf8_trim_whitespace(batch.column(0)).drop_null().to_pylist())
-        return named
+    @cached_property
+    def _holdings(self) -> dict[str, Shelved | Named]:
+        """Part -> its pictures; without separate places all are under 'train'.
 
-    def _with_paths(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """File names as paths that start with the folder as it was given."""
-        if self.image not in batch.schema.names:
-            return batch
-        names = pc.utf8_trim_whitespace(batch.column(self.image))
-        paths = pc.binary_join_element_wise(pa.scalar(self._at("")), names, "")
-        return batch.set_column(batch.schema.get_field_index(self.image), self.image, paths)
+        Raises:
+            StorageError: something is missing or cannot be read.
+            DataError: it is not what this source reads.
+            UsageError: one part is packed and another is not.
+        """
+        found: dict[str, Shelved | Named] = {}
+        places = {"train": Place(path=self.path, table=self.table), **self._places}
+        for part, place in places.items():
+            shelf = shelf_at(place.path or self.path)
+            if place.table is None:
+                found[part] = Shelved(shelf, self.image, alone=not self._places)
+            else:
+                like = found.get("train")
+                found[part] = Named(
+                    shelf, place.table, self.images or self.image,
+                    like=like if isinstance(like, Named) else None,
+                )  # fmt: skip
+        kinds = {holding.shelf.type for holding in found.values()}
+        if len(kinds) > 1:
+            raise UsageError(
+                f"{self.path}: some parts lie in folders and others in archives. Pack all of "
+                "them, or none."
+            )
+        return found
 
-    def _at(self, path: str) -> str:
-        return join(located(self.path), path)
+
+def _ignore(error: RowError) -> None:
+    """Nobody asked."""

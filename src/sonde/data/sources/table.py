@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import PurePath
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +24,11 @@ from sonde.core.text import to_json
 from sonde.data.sources._csv import place, read_lines
 from sonde.data.sources._detect import Dialect, Layout, find_layout
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import hash_file
+from sonde.data.sources._files import expand, stem
+from sonde.data.sources._within import hash_within
 
 _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-_SUFFIXES = frozenset(("csv", "tsv", "tab", "txt", "dat", "data", "gz"))
+_SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz"))
 
 
 def _text_encoding(name: str | None) -> str | None:
@@ -42,11 +42,14 @@ def _text_encoding(name: str | None) -> str | None:
 class Table(Source):
     """A CSV or TSV file; separate files for validation and test are read as its parts."""
 
+    scan_version: ClassVar[int | None] = 1
+
     path: str
+    """A file, or several with the same columns by a pattern such as `sales-*.csv`."""
     valid: str | None = None
-    """A file of validation rows; with it or `test` the reserved field `#part` is added."""
+    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
     test: str | None = None
-    """A file of test rows."""
+    """The same of test rows."""
     names: tuple[str, ...] | None = None
     """The columns' names, where the file has no header (or, with header: true, a wrong one)."""
     delimiter: str | None = Field(None, pattern=r"^[ -~\t]$")
@@ -72,14 +75,12 @@ class Table(Source):
     @property
     def title(self) -> str:
         """The file's name without `.csv` and `.gz`."""
-        name = PurePath(self.path).name
-        while "." in name[1:] and name.rpartition(".")[2].lower() in _SUFFIXES:
-            name = name.rpartition(".")[0]
-        return name
+        return stem(self.path, _SUFFIXES) or "table"
 
     def describe(self) -> str:
         """How the file is read, such as '14 columns, comma, utf-8, header'."""
-        return self._layouts["train"].describe()
+        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
+        return self._layouts[self._files[0][1]].describe() + several
 
     def fields(self) -> Sequence[RawField]:
         """Every column as text, and `#part` where there are separate files."""
@@ -97,45 +98,44 @@ class Table(Source):
         """
         wanted = select(self.path, self._names, fields)
         tell = on_error or _ignore
-        for part, path in self._files.items():
-            of = part if len(self._files) > 1 else None
-            for batch, lines in read_lines(path, self._layouts[part], tell):
-                columns, empty = _with_nulls(batch, wanted, self.missing)
-                if empty.any():
-                    for line in lines[empty].tolist():
-                        tell(
-                            RowError(
-                                line, "an empty row", "some value", place(path, line), harmless=True
-                            )
-                        )
-                    kept = pa.array(~empty)
-                    columns = {name: column.filter(kept) for name, column in columns.items()}
-                count = int(batch.num_rows - empty.sum())
-                if count:
-                    yield with_part(columns, of, wanted, count)
+        for part, path in self._files:
+            of = part if PART in self._names else None
+            for batch, lines in read_lines(path, self._layouts[path], self.missing, tell):
+                empty = _empty_rows(batch)
+                for line in lines[empty].tolist():
+                    where = place(path, line)
+                    tell(RowError(line, "an empty row", "some value", where, harmless=True))
+                if len(empty):
+                    batch = batch.take(pa.array(np.delete(np.arange(len(batch)), empty)))
+                if batch.num_rows:
+                    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+                    yield with_part(columns, of, wanted, batch.num_rows)
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the options that change how they are read."""
         digest = hashlib.sha256()
         options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
         digest.update(to_json(options).encode())
-        for part, path in self._files.items():
+        for part, path in self._files:
             digest.update(part.encode())
-            hash_file(path, digest)
+            hash_within(path, digest)
         return digest.hexdigest()
 
-    @property
-    def _files(self) -> dict[str, str]:
-        files = {"train": self.path, "valid": self.valid, "test": self.test}
-        return {part: path for part, path in files.items() if path is not None}
+    @cached_property
+    def _files(self) -> list[tuple[str, str]]:
+        """Part and path of every file, in the order they are read."""
+        places = {"train": self.path, "valid": self.valid, "test": self.test}
+        given = ((part, place) for part, place in places.items() if place is not None)
+        return [(part, path) for part, place in given for path in expand(place)]
 
-    @property
+    @cached_property
     def _names(self) -> list[str]:
-        return [*self._layouts["train"].names, *([PART] if len(self._files) > 1 else [])]
+        has_parts = self.valid is not None or self.test is not None
+        return [*self._layouts[self._files[0][1]].names, *([PART] if has_parts else [])]
 
     @cached_property
     def _layouts(self) -> dict[str, Layout]:
-        """Part -> the form of its file; they must have the same columns."""
+        """Path -> the form of that file; they must have the same columns."""
         dialect = Dialect(
             self.delimiter,
             self.quote,
@@ -144,34 +144,23 @@ class Table(Source):
             self.names,
             frozenset(text.strip() for text in self.missing),
         )
-        first = find_layout(self.path, dialect)
-        found = {"train": first}
-        for part, path in self._files.items():
-            if part != "train":
-                found[part] = find_layout(path, dialect, like=first.names)
-                _check_alike(self.path, first, path, found[part])
+        (_, first_path), *others = self._files
+        first = find_layout(first_path, dialect)
+        found = {first_path: first}
+        for _, path in others:
+            found[path] = find_layout(path, dialect, like=first.names)
+            _check_alike(first_path, first, path, found[path])
         return found
 
 
-def _with_nulls(
-    batch: pa.RecordBatch, wanted: Sequence[str], missing: Sequence[str]
-) -> tuple[dict[str, pa.Array], np.ndarray]:
-    """The wanted columns with missing markers as null, and (n,) bool: the wholly missing rows.
-
-    Other columns are looked at only while some row has shown no value yet, so that the numbering
-    of rows is the same whatever is asked for.
-    """
-    markers = pa.array(sorted({text.strip() for text in missing}), pa.string())
-    empty = np.ones(batch.num_rows, bool)
-    columns: dict[str, pa.Array] = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name not in wanted and not empty.any():
-            continue
-        is_missing = pc.is_in(pc.utf8_trim_whitespace(column), value_set=markers)
-        empty &= is_missing.to_numpy(zero_copy_only=False)
-        if name in wanted:
-            columns[name] = pc.if_else(is_missing, pa.scalar(None, pa.string()), column)
-    return columns, empty
+def _empty_rows(batch: pa.RecordBatch) -> np.ndarray:
+    """(n,) int64: the wholly missing rows. Columns are looked at only as long as some may be."""
+    rows = np.arange(batch.num_rows)
+    for column in sorted(batch.columns, key=lambda column: column.null_count):
+        if not (len(rows) and column.null_count):
+            return rows[:0]
+        rows = rows[pc.is_null(column).to_numpy(zero_copy_only=False)[rows]]
+    return rows
 
 
 def _check_alike(path: str, first: Layout, other_path: str, other: Layout) -> None:

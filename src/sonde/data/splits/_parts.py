@@ -42,10 +42,10 @@ class HoldOut(Split):
         """
         rows = np.arange(len(strata))
         test = taken(strata, self.test, rng)
-        rest = np.setdiff1d(rows, test)
+        rest = np.setdiff1d(rows, test, assume_unique=True)
         share = self.valid * len(rows) / max(1, len(rest))  # so that rounding sees all rows
         valid = rest[taken(strata[rest], share, rng)]
-        made = Assignment(np.setdiff1d(rest, valid), valid, test)
+        made = Assignment(np.setdiff1d(rest, valid, assume_unique=True), valid, test)
         return filled(made, valid=self.valid > 0, test=self.test > 0)
 
 
@@ -100,6 +100,8 @@ def taken(strata: np.ndarray, fraction: float, rng: np.random.Generator) -> np.n
 def shuffled_by_stratum(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(N,) positions, stratum after stratum, in random order inside each."""
     order = rng.permutation(len(strata))
+    if len(strata):  # in 16 bits or fewer NumPy sorts by radix, in a twentieth of the time
+        strata = strata.astype(np.min_scalar_type(strata.max()))
     return order[np.argsort(strata[order], kind="stable")]
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sonde.contracts.data import Assignment, Rows, Split
 from sonde.core.errors import DataError, UnknownColumn, listed
 from sonde.core.port import PART
+from sonde.data.splits._groups import Groups, Sign, before, refuse_too_few
 from sonde.data.splits._parts import Fraction, filled, strata, taken
 
 _WORDS = {
@@ -38,6 +39,24 @@ class Given(Split):
     """Fraction of the training rows taken for validation where no row is named so."""
     stratify: str | None = None
     """The field whose values keep their proportion when validation rows are taken."""
+    groups: str | None = None
+    """The field whose equal values stay together when validation rows are taken."""
+    up_to: Sign | None = None
+    """Of the groups' field only what stands before the last such sign counts."""
+
+    @property
+    def grouped_by(self) -> str | None:
+        """The field of groups, if any."""
+        return self.groups
+
+    def groups_of(self, values: pa.Array) -> pa.Array:
+        """The values up to the sign."""
+        return before(values, self.up_to)
+
+    @property
+    def pinned(self) -> bool:
+        """The parts were published so."""
+        return True
 
     def folds(self, rows: Rows) -> Iterator[Assignment]:
         """One assignment.
@@ -52,17 +71,24 @@ class Given(Split):
         train, valid, test = (np.flatnonzero(parts == p) for p in ("train", "valid", "test"))
         named = len(valid) > 0
         if not named and self.valid > 0 and len(train):
-            values = strata(rows, self.stratify)[train]
-            values = np.unique(values, return_inverse=True)[1]
-            valid = train[taken(values, self.valid, numpy_rng(self.seed, "split"))]
-            train = np.setdiff1d(train, valid)
+            valid = train[self._validation(rows, train, numpy_rng(self.seed, "split"))]
+            train = np.setdiff1d(train, valid, assume_unique=True)
         made = Assignment(train, valid, test)
         yield filled(made, valid=named or self.valid > 0, test=True)
 
     @classmethod
     def examples(cls) -> list[Self]:
-        """By the source's own parts; by the field 'part', validation rows in proportion."""
-        return [cls(), cls(by="part", stratify="label")]
+        """By the source's own parts; by the field 'part', in proportion; validation by group."""
+        return [cls(), cls(by="part", stratify="label"), cls(groups="group")]
+
+    def _validation(self, rows: Rows, train: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(n,) positions in `train` that are taken for validation."""
+        if self.groups is None:
+            values = np.unique(strata(rows, self.stratify)[train], return_inverse=True)[1]
+            return taken(values, self.valid, rng)
+        groups = Groups.read(rows, self.groups, self.stratify, train, self.up_to)
+        refuse_too_few(groups, 2, "rows to train and to valid")
+        return groups.rows_of(groups.drawn(self.valid, np.arange(len(groups)), rng))
 
     def _parts(self, rows: Rows) -> np.ndarray:
         """(N,) part of each row: 'train', 'valid' or 'test'."""

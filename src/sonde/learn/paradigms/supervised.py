@@ -7,9 +7,10 @@ Early stopping watches any score on the validation rows and keeps the best weigh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from sonde.contracts.data import Sampler
@@ -17,7 +18,7 @@ from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase, S
 from sonde.contracts.learner import Learner
 from sonde.contracts.task import Loss, SupervisedTask, stack
 from sonde.core import seed
-from sonde.core.batch import Batch, as_arrays, tensor_of
+from sonde.core.batch import Batch, as_arrays, count, repeated, tensor_of
 from sonde.core.errors import UsageError
 from sonde.core.port import OTHER, SHARE
 from sonde.learn._descent import Descent, DescentSettings
@@ -30,6 +31,15 @@ class Supervised(DescentSettings, Paradigm):
     batch_size: int = Field(64, ge=1)
     sampler: Sampler = Field(default="shuffle", validate_default=True)
     stop: Stop | None = None
+
+    @model_validator(mode="after")
+    def _keeps_one_end(self) -> Self:
+        if self.stop and self.snapshots:
+            raise ValueError(
+                "stop keeps the weights of one evaluation, snapshots those of the last epochs; "
+                "take one of them"
+            )
+        return self
 
     @property
     def exactness(self) -> Exactness:
@@ -54,6 +64,16 @@ class Supervised(DescentSettings, Paradigm):
             raise UsageError(
                 "early stopping needs validation rows, and the split leaves none. "
                 "Give the split some, such as valid: 0.1, or remove stop."
+            )
+        if self.schedule.reacts and not validated:
+            raise UsageError(
+                f"schedule {self.schedule.kind} follows validation scores, and the split leaves no "
+                "validation rows. Give it some, such as valid: 0.1, or take another schedule."
+            )
+        if task.settles and not validated:
+            raise UsageError(
+                f"task {task.kind} is to settle something on validation rows, and the split leaves "
+                "none. Give the split some, such as valid: 0.2, or leave threshold out."
             )
         batches = context.batches("train", self.batch_size, sampler=self.sampler)
         network = context.build(context.model, task.inputs, task.outputs)
@@ -125,10 +145,21 @@ class SupervisedLearner(Learner):
         """Averaged weights where there are any."""
         return self.descent.shipped()
 
+    def finish(self, batches: Iterable[Batch]) -> None:
+        """Statistics of BatchNorm are measured anew for averaged weights."""
+        self.descent.refresh(self._pass, batches)
+
+    def _pass(self, network: nn.Module, batch: Batch) -> None:
+        """One augmented training batch through a network."""
+        draw = seed.generator("arrange", self.context.device)
+        network(self.task.arrange(self.context.augment(batch), True, draw)[0])
+
     def _loss(self, mixed: Batch) -> Loss:
         inputs, targets = mixed["inputs"], mixed["targets"]
         assert isinstance(inputs, dict) and isinstance(targets, dict)
         outputs = {name: value.float() for name, value in self.network(inputs).items()}
+        answers = max(1, count(outputs) // count(inputs))  # to each row: members answer apart
+        targets = repeated(targets, answers)
         own = self.task.loss(outputs, targets)
         if OTHER not in targets:
             return own

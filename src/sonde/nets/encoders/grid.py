@@ -1,4 +1,4 @@
-"""Grids: pictures and the like, each read by a tower of its own, by default flattened.
+"""Grids: pictures and the like, each read by a tower of its own or one for all alike.
 
 A grid has no mark of being missing: a picture that is missing arrives as zeros.
 """
@@ -30,26 +30,39 @@ def flatten(_: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
 class Grid(Encoder):
     """n grids -> the features of their towers; uint8 values become [0, 1], floats stay.
 
+    Args:
+        ports: the grid ports.
+        tower: makes what reads a grid; by default it is flattened.
+        share: whether grids of one shape are read by one tower, as views of one thing; weights are
+            then learned from all of them.
+
     Raises:
         UsageError: a grid's size varies from row to row.
     """
 
-    def __init__(self, ports: Ports, *, tower: Tower = flatten) -> None:
+    def __init__(self, ports: Ports, *, tower: Tower = flatten, share: bool = False) -> None:
         super().__init__()
-        self.names = tuple(ports)
         self.towers = nn.ModuleList()
+        self.read_by: dict[object, list[str]] = {}  # for each tower in order, the grids it reads
         self.width = 0
+        widths: dict[object, int] = {}
         for name, port in ports.items():
-            module, width = tower(name, _fixed(name, port.shape))
-            self.towers.append(module)
-            self.width += width
+            shape = _fixed(name, port.shape)
+            key = shape if share else name
+            if key not in widths:
+                module, widths[key] = tower(name, shape)
+                self.towers.append(module)
+            self.read_by.setdefault(key, []).append(name)
+            self.width += widths[key]
 
     def forward(self, batch: Batch) -> Tensor:
         """From n ports of (B, C, H, W) uint8 or float32 -> (B, width) float32."""
-        features = [
-            tower(_as_float(tensor_of(batch, name)))
-            for name, tower in zip(self.names, self.towers, strict=True)
-        ]
+        features = []
+        for names, tower in zip(self.read_by.values(), self.towers, strict=True):
+            grids = [_as_float(tensor_of(batch, name)) for name in names]
+            # pictures that share a tower go through it as rows of one batch
+            read = tower(torch.cat(grids) if len(grids) > 1 else grids[0])
+            features += read.unflatten(0, (len(grids), -1)).unbind(0)
         return torch.cat(features, dim=1)
 
 

@@ -61,6 +61,8 @@ class Convnet(Blueprint):
     dropout: Dropout = 0.0
     """Probability, while training, that a feature is left out after each dense layer; without
     dense layers, before the last one."""
+    share: bool = False
+    """Whether pictures of one size, such as views of one thing, share their convolutions."""
 
     @classmethod
     def examples(cls) -> list[Self]:
@@ -85,7 +87,7 @@ class Convnet(Blueprint):
         return self
 
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
-        """Every picture has convolutions of its own; all features join before the dense layers."""
+        """All features join before the dense layers; pictures share convolutions where asked to."""
         from sonde.nets.assemble import assemble
         from sonde.nets.encoders import category, grid, scalar, vector
 
@@ -99,7 +101,7 @@ class Convnet(Blueprint):
             inputs,
             outputs,
             encoders={
-                "grid": partial(grid.Grid, tower=self._tower),
+                "grid": partial(grid.Grid, tower=self._tower, share=self.share),
                 "scalar": scalar.Scalar,
                 "category": category.Embedding,
                 "vector": vector.Vector,

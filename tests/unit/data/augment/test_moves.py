@@ -11,6 +11,7 @@ from sonde.core.batch import Batch, Padded
 from sonde.core.errors import UsageError
 from sonde.core.port import Port
 from sonde.data.augment.crop import Crop
+from sonde.data.augment.flip import Flip
 from sonde.data.augment.shift import Shift
 
 HEIGHT, WIDTH, ROWS = 9, 12, 40
@@ -21,7 +22,13 @@ PORTS = {
     "elsewhere": Port("set", (4,), frame="another"),
     "label": Port("category", size=2),
 }
-MOVES = [Shift(most=3), Crop(size=(HEIGHT, WIDTH), padding=2), Crop(size=(5, 7))]
+MOVES = [
+    Shift(most=3),
+    Crop(size=(HEIGHT, WIDTH), padding=2),
+    Crop(size=(5, 7)),
+    Flip(),
+    Flip(horizontal=0.3, vertical=0.6),
+]
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -102,6 +102,58 @@ def test_every_training_value_is_known_and_comes_back(
     assert column.encode(rows(column.decode(encoded), pa.string())).values.tolist() == list(encoded)
 
 
+def test_rare_values_share_a_class_and_unseen_ones_stay_apart() -> None:
+    column = fitted(["a"] * 3 + ["b"] * 3 + ["c", "d"], rare=2)
+    assert column.values == ("a", "b", "(rare)")
+    assert column.class_counts == (3, 3, 2)
+    assert column.port.classes == 3
+    assert places(column, ["a", "c", "d", "new", None, "(rare)"]) == [0, 2, 2, 3, 4, 2]
+    assert column.decode(np.array([2])) == ["(rare)"]
+
+
+def test_only_the_commonest_values_keep_a_class() -> None:
+    column = fitted(["a"] * 3 + ["b"] * 2 + ["c"] * 2 + ["d"], most=2)
+    assert column.values == ("a", "b", "(rare)")
+    assert column.folded == ("c", "d")
+
+
+def test_a_million_values_are_folded() -> None:
+    """Number 19 of the list of bad inputs: bounded classes, and no value lost from sight."""
+    words = pa.array([f"user-{number:07d}" for number in range(1_000_000)])
+    chunks = [rows(words[start : start + 65_536]) for start in range(0, len(words), 65_536)]
+    column = Category().named("x").fit(chunks)
+    assert column.port.classes == 10_001
+    encoded = column.encode(chunks[-1]).values
+    assert (encoded == 10_000).all()
+    assert places(column, ["user-0000001", "nobody"]) == [1, 10_001]
+
+
+def test_case_is_asked_about_and_then_ignored() -> None:
+    """Number 20 of the list of bad inputs: labels ' yes', 'Yes' and 'yes'."""
+    values = [" yes"] * 3 + ["Yes"] * 2 + ["no"] * 4
+    with pytest.raises(DataError) as raised:
+        fitted(values)
+    assert str(raised.value) == (
+        "column 'x': 'yes' (3 training rows) and 'Yes' (2 training rows) differ in case alone. "
+        "Say whether they are one:  x: {kind: category, ignore_case: true}, or false to keep them "
+        "apart."
+    )
+    one = fitted(values, ignore_case=True)
+    assert one.values == ("no", "yes")
+    assert one.class_counts == (4, 5)
+    assert places(one, ["YES", "Yes", " yes", "No", "maybe"]) == [1, 1, 1, 0, 2]
+    assert fitted(values, ignore_case=False).values == ("Yes", "no", "yes")
+    claim = Category.guess(pa.array(values))
+    assert claim is not None
+    assert claim.options == {"ignore_case": True}
+    assert claim.reason == "3 values; case is ignored, so that 'Yes' is 'yes'"
+
+
+def test_names_that_differ_in_case_are_not_asked_about() -> None:
+    values = [f"name {number}" for number in range(60)] + ["Name 1"]
+    assert len(fitted(values).values) == 61
+
+
 def test_lists_are_refused_as_a_field() -> None:
     with pytest.raises(DataError, match="column 'x': got a field of type list"):
         fitted([[1, 2]])
@@ -130,3 +182,10 @@ def test_labels_are_claimed(values: list[Any], reason: str) -> None:
 ], ids=str)  # fmt: skip
 def test_other_fields_are_not_claimed(values: list[Any]) -> None:
     assert Category.guess(pa.array(values)) is None
+
+
+def test_values_count_as_the_one_they_are_merged_with_however_they_are_written() -> None:
+    values = ["0", "1", "2", "4.0", None, "7"]
+    column = fitted(values, merge={"1": ("2", "3", "4")})
+    assert column.values == ("0", "1", "7")
+    assert places(column, values) == [0, 1, 1, 1, 4, 2]

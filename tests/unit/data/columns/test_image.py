@@ -107,6 +107,40 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     assert np.abs(values.astype(int) - 127).max() <= 16
 
 
+def test_a_picture_of_another_shape_is_stretched_cut_or_padded() -> None:
+    """Red, white and blue side by side, three times as wide as high."""
+    thirds = np.repeat(np.array([RED, (255, 255, 255), (0, 0, 255)], np.uint8), 30, axis=0)
+    flag = encoded(Pillow.fromarray(np.tile(thirds, (30, 1, 1))))
+    stretched, cut, padded = (
+        one(flag, size=(30, 30), resize=way).transpose(1, 2, 0)
+        for way in ("stretch", "crop", "pad")
+    )
+    assert [tuple(stretched[15, x]) for x in (2, 15, 27)] == [RED, (255,) * 3, (0, 0, 255)]
+    assert (cut == 255).all()  # the middle third
+    assert [tuple(padded[15, x]) for x in (2, 15, 27)] == [RED, (255,) * 3, (0, 0, 255)]
+    assert not padded[:10].any() and not padded[20:].any()
+    assert padded[10:20].any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("way", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("shape", [(1, 500), (500, 1), (3, 2), (64, 48)], ids=str)
+def test_every_way_gives_the_size_asked_for(shape: tuple[int, int], way: str) -> None:
+    values = one(encoded(Pillow.new("L", shape, 200)), size=(9, 7), resize=way)
+    assert values.shape == (1, 9, 7)
+    assert values.max() == 200
+    assert way == "pad" or values.min() == 200
+
+
+def test_a_large_jpeg_decoded_small_is_nearly_the_same() -> None:
+    """Within a few grey values of the whole picture scaled at once."""
+    rng = np.random.default_rng(2)
+    coarse = Pillow.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    picture = coarse.resize((1600, 1200), Pillow.Resampling.BICUBIC)
+    from_jpeg = one(encoded(picture, "JPEG", quality=95), size=(48, 64)).astype(int)
+    from_png = one(encoded(picture), size=(48, 64)).astype(int)
+    assert np.abs(from_jpeg - from_png).mean() < 1.5
+
+
 @pytest.mark.parametrize(("sizes", "expected"), [
     ([(30, 500), (30, 500)], (30, 500)),
     ([(30, 40), (50, 40), (34, 44)], (34, 40)),

@@ -26,15 +26,59 @@ def fitted(values: list[Any] | pa.Array, **options: Any) -> Number:
 finite = st.floats(-1e140, 1e140)
 
 
-@given(st.lists(finite, min_size=1, max_size=30))
-@example([1e17, 1e17 + 16, 1e17 + 64])
-@example([0.1, 0.1, 0.1])
-@example([1e9, 1e9 + 1e-7, 1e9 + 2e-7])
-def test_decoded_numbers_encode_to_the_same_bits(values: list[float]) -> None:
-    column = fitted(values)
+@pytest.mark.parametrize("scale", ["standard", "log", "quantile"])
+@given(values=st.lists(finite, min_size=1, max_size=30))
+@example(values=[1e17, 1e17 + 16, 1e17 + 64])
+@example(values=[0.1, 0.1, 0.1])
+@example(values=[1e9, 1e9 + 1e-7, 1e9 + 2e-7])
+@example(values=[0.0, 1e-12, 1.0, -1e140])
+def test_decoded_numbers_encode_to_the_same_bits(scale: str, values: list[float]) -> None:
+    column = fitted(values, scale=scale)
     once = column.encode(rows(values))
     again = column.encode(rows(column.decode(once.values), pa.float64()))
     assert once.values.tobytes() == again.values.tobytes()
+
+
+@pytest.mark.parametrize("scale", ["log", "quantile"])
+def test_a_heavy_tail_is_bent(scale: str) -> None:
+    rng = np.random.default_rng(0)
+    values = pa.array(np.exp(rng.normal(8.0, 3.0, 4000)))
+    column = fitted(values, scale=scale)
+    encoded = column.encode(rows(values)).values
+    assert (encoded**4).mean() == pytest.approx(3.0, abs=0.4)  # as of a normal distribution
+    assert np.argsort(encoded, kind="stable").tolist() == np.argsort(values.to_numpy()).tolist()
+    far = column.encode(rows([-5.0, 1e12]))
+    assert not far.errors
+    if scale == "quantile":
+        assert far.values.tolist() == [encoded.min(), encoded.max()]
+
+
+@given(st.lists(finite, min_size=1, max_size=80))
+def test_edges_are_quantiles_in_the_tensors_unit(values: list[float]) -> None:
+    column = fitted(values)
+    edges, encoded = np.array(column.port.edges), column.encode(rows(values)).values
+    assert len(edges) <= 64
+    assert (np.diff(edges) > 0).all()
+    assert np.isin(edges, encoded).all()
+    if len(np.unique(encoded)) > 1:
+        assert (edges[0], edges[-1]) == (encoded.min(), encoded.max())
+    else:
+        assert not len(edges)
+
+
+def test_edges_of_a_long_stream_come_from_a_bounded_sample() -> None:
+    """300,000 rows in uneven chunks: the same edges as in one, near the true quantiles."""
+    values = np.random.default_rng(1).normal(size=300_000)
+    whole = Number().named("x").fit([rows(pa.array(values))])
+    cuts = np.split(values, [10, 5000, 200_000])
+    parts = Number().named("x").fit(rows(pa.array(cut)) for cut in cuts)
+    assert np.allclose(parts.edges, whole.edges, atol=1e-6)
+    true = np.quantile(column_of(whole, values), np.linspace(0, 1, 49))
+    assert np.abs(np.array(whole.edges) - true)[2:-2].max() < 0.02
+
+
+def column_of(column: Number, values: np.ndarray) -> np.ndarray:
+    return column.encode(rows(pa.array(values))).values
 
 
 @given(st.lists(st.lists(st.floats(-1e6, 1e6), max_size=8), min_size=1, max_size=5))
@@ -96,6 +140,71 @@ def test_nothing_but_missing_values_learns_nothing() -> None:
 def test_text_is_dropped_before_parsing() -> None:
     column = fitted(["1,250 sqft", "750 sqft"], drop=(" sqft", ","))
     assert (column.mean, column.deviation) == (1000.0, 250.0)
+
+
+@given(
+    values=st.lists(st.floats(-1e9, 1e9).map(lambda x: round(x, 2)), min_size=2, max_size=10),
+    marks=st.sampled_from([(".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (".", "'")]),
+    unit=st.sampled_from(["", " kg", "%", " sq ft", "km/h"]),
+    money=st.sampled_from(["", "$", "€ "]),
+)
+def test_numbers_are_read_however_they_are_written(
+    values: list[float], marks: tuple[str, str], unit: str, money: str
+) -> None:
+    decimal, thousands = marks
+    texts = [f"{value:,.2f}" for value in values]
+    swapped = str.maketrans({",": thousands, ".": decimal})
+    written = [money + text.translate(swapped) + unit for text in texts]
+    drop = tuple(text.strip() for text in (unit, money) if text.strip())
+    column = fitted(written, drop=drop, decimal=decimal, thousands=thousands)
+    encoded = column.encode(rows(written))
+    assert not encoded.errors
+    assert column.decode(encoded.values) == pytest.approx(
+        values, rel=1e-6, abs=1e-3 * column.deviation
+    )
+
+
+@pytest.mark.parametrize(("values", "options"), [
+    (["12,5", "3,25", "7"], {"decimal": ","}),
+    (["1,234,567", "2,345", "3", "4.5"], {"thousands": ","}),
+    (["$1,200.50", "$3.00", "$7.25"], {"drop": ["$"], "thousands": ","}),
+    (["12.5 kg", "13 kg", "5kg"], {"drop": ["kg"]}),
+    (["1.234,5", "2.000,25", "0,1"], {"decimal": ",", "thousands": "."}),
+    (["1 234.5", "22 345", "7"], {"thousands": " "}),
+    (["5%", "10.5%", "3%"], {"drop": ["%"]}),
+])  # fmt: skip
+def test_a_way_of_writing_is_found(values: list[str], options: dict[str, Any]) -> None:
+    claim = Number.guess(pa.array([*values, None]))
+    assert claim is not None
+    assert (claim.options, claim.unsure) == (options, None)
+    column = Number.parse({**claim.options}).named("x").fit([rows(values)])
+    assert not column.encode(rows(values)).errors
+
+
+def test_commas_that_could_be_either_are_asked_about() -> None:
+    claim = Number.guess(pa.array(["1,234", "2,345"]))
+    assert claim is not None
+    assert claim.unsure == (
+        "its numbers, such as '1,234', could be written with a decimal ',' or with thousands "
+        "parted by ','. Say which, such as  NAME: {kind: number, thousands: \",\"}"
+    )
+
+
+@pytest.mark.parametrize(("text", "options"), [
+    ("1,5", {"thousands": ","}),
+    ("1.5", {"decimal": ","}),
+    ("1234,567", {"thousands": ","}),
+    ("12,34,567", {"thousands": ","}),
+])  # fmt: skip
+def test_a_mark_in_the_wrong_place_is_no_number(text: str, options: dict[str, Any]) -> None:
+    (error,) = fitted(["1", "2"], **options).encode(rows([text])).errors
+    assert error.expected == "a number"
+
+
+@pytest.mark.parametrize("values", [["01234", "99999"] * 9, ["A11", "A12"], ["250/500", "100/300"],
+                                    ["12", "n/a", "12kg"], ["10th", "1st"]])  # fmt: skip
+def test_codes_are_no_numbers(values: list[str]) -> None:
+    assert Number.guess(pa.array(values)) is None
 
 
 @pytest.mark.parametrize(("value", "expected"), [

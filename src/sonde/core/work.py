@@ -1,0 +1,43 @@
+"""How much a computation multiplies: counted from shapes as it runs, never timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class Products(TorchDispatchMode):
+    """Counts matrix products, convolutions and attention that run inside it; results stay as are.
+
+    Attributes:
+        count: how many there were.
+        work: their multiply-adds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+        self.work = 0
+
+    @property
+    def mean_work(self) -> float:
+        """Multiply-adds of a product on average; 0 where there was none."""
+        return self.work / max(1, self.count)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Called by torch for every operation."""
+        out = func(*args, **(kwargs or {}))
+        operations = flop_registry.get(func._overloadpacket)
+        if operations is not None:
+            self.count += 1
+            self.work += operations(*args, **(kwargs or {}), out_val=out) // 2
+        return out

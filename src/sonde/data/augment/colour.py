@@ -1,0 +1,70 @@
+"""Colour: pictures brighter or darker, flatter or harder, paler or stronger.
+
+Howard, "Some improvements on deep convolutional neural network based image classification", 2013,
+arXiv:1312.5402, section 2.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, model_validator
+
+from sonde.contracts.learn import Augment
+from sonde.core.port import Ports
+
+if TYPE_CHECKING:
+    import torch
+
+    from sonde.core.batch import Batch
+
+
+class Colour(Augment):
+    """Changes brightness, contrast and saturation, each by a factor in [1 - most, 1 + most].
+
+    Masks stay: only a grid that names its own frame is a picture. uint8 pictures stay in [0, 255];
+    of float ones nobody knows the range, so nothing is cut off.
+    """
+
+    brightness: float = Field(0.2, ge=0, le=1)
+    contrast: float = Field(0.2, ge=0, le=1)
+    saturation: float = Field(0.2, ge=0, le=1)
+    """Of pictures with three channels."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if not (self.brightness or self.contrast or self.saturation):
+            raise ValueError("got colour that changes nothing; give one of its factors")
+        return self
+
+    def apply(self, batch: Batch, ports: Ports, generator: torch.Generator) -> Batch:
+        """One draw a row, frame and factor."""
+        from sonde.core.batch import tensor_of  # they import torch
+        from sonde.data.augment import _colours
+        from sonde.data.augment._draws import uniform
+        from sonde.data.augment._frames import frames_in, num_rows
+
+        steps = (
+            (self.brightness, _colours.brightened),
+            (self.contrast, _colours.contrasted),
+            (self.saturation, _colours.saturated),
+        )
+        moved = dict(batch)
+        for frame in frames_in(batch, ports):
+            rows = num_rows(batch, frame)
+            drawn = [(step, uniform(rows, 1 - m, 1 + m, generator)) for m, step in steps if m]
+            for name in frame.pictures:
+                recolour = partial(_colours.in_turn, steps=drawn)
+                moved[name] = _colours.changed(tensor_of(batch, name), recolour)
+        return moved
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """All three; each by itself."""
+        return [
+            cls(),
+            cls(brightness=0.5, contrast=0, saturation=0),
+            cls(brightness=0, contrast=0.5, saturation=0),
+            cls(brightness=0, contrast=0, saturation=1),
+        ]

@@ -1,0 +1,165 @@
+"""The source that reads a path, told by what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from sonde.contracts.data import Source
+from sonde.core.errors import StorageError, UsageError, listed
+from sonde.core.registry import registry
+from sonde.data.sources._files import (
+    check_file,
+    expand,
+    is_pattern,
+    located,
+    natural,
+    open_file,
+    reading,
+)
+from sonde.data.sources._load import array_names
+from sonde.data.sources._row_files import RowFiles
+from sonde.data.sources._tables import PARTS
+from sonde.data.sources._within import into_archive
+from sonde.data.sources.arrays import Arrays
+from sonde.data.sources.folder import Folder
+from sonde.data.sources.table import Table
+
+_HEAD = 64
+"""Bytes at a file's start that tell its format."""
+
+_MARK = b"\xef\xbb\xbf"  # of UTF-8
+
+_NO_TABLES = {
+    ".npy": "one array; name it in a recipe:  source: {kind: arrays, train: {x: FILE}}",
+}
+_ARCHIVES = (".zip", ".tar", ".tgz")
+
+
+def guess_source(path: str) -> Source:
+    """The source that reads a path, by its content, then by its name.
+
+    A file or several by a pattern: Parquet, Arrow, JSON lines, an .npz file whose names say it all,
+    an archive of pictures, else a table, also one in an archive (`signs.zip/info.csv`). A folder:
+    one of Parquet, Arrow or JSON lines files, else of pictures.
+
+    Raises:
+        StorageError: there is nothing at the path.
+        UsageError: it needs a recipe, or another reader; says which.
+    """
+    place = Path(located(path))
+    if place.is_dir():
+        return _guess_folder(path) or Folder(path)
+    if into_archive(path) is not None:
+        return Table(path)
+    if not is_pattern(path) and not place.exists():
+        raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
+    first = expand(path)[0]
+    suffixes = [s.lower() for s in PurePath(first).suffixes]
+    bare = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
+    suffix = bare[-1] if bare else ""
+    if (found := _row_files(first)) is not None:
+        return found(path)
+    if suffix == ".npz":
+        return _guess_arrays(path)
+    if suffix in _ARCHIVES:
+        return Folder(path)
+    if suffix in _NO_TABLES:
+        raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
+    if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
+        raise UsageError(
+            f"{path}: one array; name it and its labels in a recipe:  source: {{kind: arrays, "
+            f"train: {{image: {path}, label: ...}}}}"
+        )
+    return Table(path)
+
+
+def _row_files(path: str) -> type[RowFiles] | None:
+    """The format of a file of typed rows, by its first bytes, else by its name."""
+    if check_file(path):
+        with open_file(path) as file, reading(path):
+            head = file.read(_HEAD).removeprefix(_MARK).lstrip()
+        for kind in _formats():
+            if head.startswith(kind.magic):
+                return kind
+    return next((kind for kind in _formats() if path.lower().endswith(kind.suffixes)), None)
+
+
+def _formats() -> list[type[RowFiles]]:
+    """Every registered source of typed rows: a new one is found without an edit here."""
+    return [kind for kind in registry("source") if issubclass(kind, RowFiles)]
+
+
+def _guess_folder(path: str) -> RowFiles | None:
+    """Files of typed rows right in the folder, or in hive partitions; by part if all names say it.
+
+    Raises:
+        UsageError: there are several formats.
+    """
+    inside = sorted((p for p in Path(located(path)).iterdir()), key=lambda p: natural(p.name))
+    partitions = any("=" in item.name and item.is_dir() for item in inside)
+    names = [
+        item.name for item in inside if item.is_file() and not item.name.startswith((".", "_"))
+    ]
+    found = {kind: list(_ending(names, kind.suffixes)) for kind in _formats()}
+    formats = [kind for kind, held in found.items() if held]
+    if partitions and not formats:
+        formats = [kind for kind in _formats() if _holds(path, kind.suffixes)]
+    if len(formats) > 1:
+        held = [name for names in found.values() for name in names[:1]]
+        raise UsageError(
+            f"{path}: holds files of several formats ({listed(held)}). Give one file, or a pattern "
+            f"such as  {path.rstrip('/')}/*{formats[0].suffixes[0]}"
+        )
+    if not formats:
+        return None
+    return _by_part(path, formats[0], found[formats[0]]) or formats[0](path)
+
+
+def _ending(names: list[str], suffixes: tuple[str, ...]) -> Iterator[str]:
+    return (name for name in names if name.lower().endswith(suffixes))
+
+
+def _holds(path: str, suffixes: tuple[str, ...]) -> bool:
+    try:
+        return bool(expand(path, suffixes))
+    except StorageError:
+        return False
+
+
+def _by_part(path: str, kind: type[RowFiles], names: list[str]) -> RowFiles | None:
+    """`train-00000-of-00002.parquet`, `test.parquet`: each name begins with its part."""
+    heads = {next((h for h in PARTS if _begins(name, h)), "") for name in names}
+    if "train" not in heads or "" in heads or len({PARTS[head] for head in heads}) < len(heads):
+        return None
+    folder = path.rstrip("/")
+    return kind.parse({"path" if h == "train" else PARTS[h]: f"{folder}/{h}[-_.]*" for h in heads})
+
+
+def _begins(name: str, head: str) -> bool:
+    return name.startswith(head) and name[len(head)] in "-_."
+
+
+def _guess_arrays(path: str) -> Arrays:
+    """Arrays named by part (train_images, x_test), or all of one part."""
+    parts: dict[str, dict[str, str]] = {}
+    names = array_names(path)
+    for name in names:
+        head, _, tail = name.partition("_")
+        start, _, end = name.rpartition("_")
+        if head in PARTS and tail:
+            parts.setdefault(PARTS[head], {})[tail] = f"{path}:{name}"
+        elif end in PARTS and start:
+            parts.setdefault(PARTS[end], {})[start] = f"{path}:{name}"
+        else:
+            parts.setdefault("", {})[name] = f"{path}:{name}"
+    if set(parts) == {""}:
+        return Arrays(train=parts[""])
+    alike = {frozenset(places) for places in parts.values()}
+    if "train" not in parts or "" in parts or len(alike) > 1:
+        raise UsageError(
+            f"{path}: which array is what cannot be told from the names {listed(names)}. Say it in "
+            "a recipe:  source: {kind: arrays, train: "
+            f"{{image: '{path}:{names[0]}', label: ...}}}}"
+        )
+    return Arrays(train=parts["train"], valid=parts.get("valid"), test=parts.get("test"))

@@ -1,0 +1,36 @@
+"""Which fields a person is likely to want predicted, where nobody has said."""
+
+from __future__ import annotations
+
+import re
+
+from sonde.data._findings import Finding
+from sonde.data.inspect import Inspection
+
+_NAMES = frozenset({
+    "target", "label", "class", "y", "outcome", "response", "result", "survived", "default",
+    "churn", "churned", "fraud", "fraudulent", "diagnosis", "species", "quality", "price", "sales",
+    "score", "rating", "income", "salary", "cnt", "count", "value", "grade", "status", "approved",
+    "converted", "clicked", "disease", "risk",
+})  # fmt: skip
+"""Words that name what is asked for, in the data sets people learn and work with."""
+
+_MOST = 2
+_FEW_CLASSES = 20
+
+
+def likely_targets(inspection: Inspection) -> list[str]:
+    """At most two fields, the likeliest first; none where nothing speaks for any."""
+    items = [i for i in inspection.findings if i.kind in ("number", "category") and not i.excluded]
+    last = inspection.findings[-1].field if inspection.findings else ""
+    marks = {item.field: _mark(item, last=item.field == last) for item in items}
+    ranked = sorted(marks, key=lambda field: -marks[field])
+    return [field for field in ranked if marks[field] >= 2][:_MOST]
+
+
+def _mark(item: Finding, *, last: bool) -> int:
+    """How much speaks for a field: its name above all, then its place, then few classes."""
+    tokens = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", item.field).lower())
+    named = 2 * bool(tokens and (tokens[-1] in _NAMES or tokens[0] in _NAMES))
+    few = item.kind == "category" and 2 <= item.facts.get("distinct", 0) <= _FEW_CLASSES
+    return named + last + (last and few) - 2 * bool(item.facts["missing"])

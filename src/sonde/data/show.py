@@ -1,0 +1,92 @@
+"""An inspection for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sonde.data.columns._text import shortened
+from sonde.data.inspect import Inspection
+from sonde.data.likely import likely_targets
+
+
+def render(inspection: Inspection, describe: str, target: str | None = None) -> str:
+    """The terminal text.
+
+    Args:
+        inspection: what is known.
+        describe: the first line, such as the file, its rows and columns.
+        target: the field to be predicted; None has likely ones pointed at.
+    """
+    likely = [] if target else likely_targets(inspection)
+    wide = max((len(_printable(i.field, 32)) for i in inspection.findings), default=0)
+    lines = [describe]
+    for item in inspection.findings:
+        words = _printable(item.excluded or item.reason, 160)
+        if item.suspect:
+            words = f"! {words} left out"
+        elif item.field == target:
+            words = f"{item.reason}   <- target"
+        elif item.excluded:
+            words = f"left out: {words}"
+        if item.field in likely:
+            words += f"   <- target?  --target {_printable(item.field, 32)}"
+        lines.append(f"  {_printable(item.field, 32):<{wide}}   {item.kind or '-':<10} {words}")
+    return "\n".join([*lines, *_remarks(inspection)])
+
+
+def as_json(inspection: Inspection, target: str | None = None) -> dict[str, Any]:
+    """The same as plain data; of unread lines the first hundred."""
+    return {
+        "title": inspection.title,
+        "rows": inspection.rows,
+        "complete": inspection.complete,
+        "duplicates": inspection.duplicates,
+        "likely_targets": [] if target else likely_targets(inspection),
+        "unread_count": len(inspection.unread),
+        "unread": [error._asdict() for error in inspection.unread[:100]],
+        "fields": [
+            {
+                "field": item.field,
+                "kind": item.kind,
+                "reason": item.reason,
+                "options": dict(item.options),
+                "excluded": item.excluded,
+                "suspect": item.suspect,
+                **item.facts,
+            }
+            for item in inspection.findings
+        ],
+    }
+
+
+def _remarks(inspection: Inspection) -> Iterator[str]:
+    if not inspection.complete:
+        yield f"Looked at the first {inspection.rows:,} rows."
+    if inspection.duplicates:
+        yield f"{_counted(inspection.duplicates, 'duplicate row')}."
+    unread = [error for error in inspection.unread if not error.harmless]
+    if empty := len(inspection.unread) - len(unread):
+        yield f"{_counted(empty, 'empty row')}, ignored."
+    if unread:
+        first = unread[0]
+        place = first.place or f"line {first.row}"
+        yield (
+            f"{_counted(len(unread), 'line')} could not be read as rows. "
+            f"First: {place}: got {_printable(repr(first.got), 60)}, "
+            f"expected {first.expected}."
+        )
+    if accepted := [i.field for i in inspection.findings if i.suspect]:
+        yield (
+            "A column marked ! is used where it is known before the answer is:  "
+            f"--set accept=[{', '.join(_printable(name, 32) for name in accepted)}]"
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _printable(text: str, most: int) -> str:
+    """The text without control characters, which a terminal would obey."""
+    return shortened("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), most)

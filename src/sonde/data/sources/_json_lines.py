@@ -1,0 +1,222 @@
+"""Lines of JSON objects: each line with its number, each field with one type over the whole file.
+
+Objects inside a row become dotted fields, `address.city`, as everywhere. What a value is:
+
+- whole numbers, or numbers where one of them has a fraction or passes 64 bits;
+- true and false; texts;
+- a list of numbers, or a list of texts;
+- where numbers, truth values and texts stand in one field, all are texts, numbers in their
+  shortest form: 3.0 as `3`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from sonde.contracts.data import RowError
+from sonde.core.errors import DataError
+from sonde.data.sources._csv import place, shorten
+from sonde.data.sources._files import CHUNK, open_file, reading
+from sonde.data.sources._values import canonical
+
+Flat = dict[str, Any]
+"""A row: dotted field -> number, truth value, text, list or None."""
+
+LONGEST = 1 << 24
+"""Bytes of the longest line that is read: 16 MiB."""
+
+MOST_FIELDS = 20_000
+_DEEPEST = 32
+_WHOLE = 2**63
+_SINGLE = {bool: "truth value", int: "number", float: "number", str: "text"}
+
+Tell = Callable[[RowError], None]
+
+
+def read_objects(path: str, tell: Tell) -> Iterator[tuple[int, Flat]]:
+    """Line number and row of every line that holds an object; the others are told.
+
+    Raises:
+        StorageError: the file cannot be read.
+        DataError: it is empty, no JSON lines, or a line is longer than `LONGEST`.
+    """
+    count = 0
+    for number, line in _lines(path):
+        if not line.strip():
+            tell(RowError(number, "an empty row", "an object", place(path, number), harmless=True))
+            continue
+        count += 1
+        if count == 1 and line.lstrip().startswith(b"["):
+            raise DataError(
+                f"{path}: got a JSON list, expected an object on each line. Convert it with "
+                f"jq -c '.[]' {path}"
+            )
+        try:
+            yield number, _flat(line)
+        except ValueError as problem:
+            text = shorten(line.decode(errors="backslashreplace").strip())
+            tell(RowError(number, text, f"a JSON object ({problem})", place(path, number)))
+    if not count:
+        raise DataError(f"{path}: the file is empty, expected a JSON object on each line")
+
+
+def find_types(path: str) -> dict[str, pa.DataType]:
+    """Field -> its type, from all lines, in the order fields are first met; null without values.
+
+    Raises:
+        DataError: a field holds values of kinds that have no common type; says where.
+    """
+    kinds: dict[str, dict[str, int]] = {}
+    odd: list[RowError] = []
+    for number, row in read_objects(path, lambda error: _keep_first(odd, error)):
+        for name, value in row.items():
+            met = kinds.setdefault(name, {})
+            if value is not None:
+                met.setdefault(_kind(value), number)
+        if len(kinds) > MOST_FIELDS:
+            raise DataError(
+                f"{place(path, number)}: by here objects have {len(kinds):,} different fields, "
+                f"expected at most {MOST_FIELDS:,}. Are names used where values should stand?"
+            )
+    if not kinds:
+        first = f"{odd[0].place}: got {odd[0].got!r}" if odd else f"{path}: got empty objects"
+        raise DataError(f"{first}, expected objects with named values, one on each line")
+    return {name: _type(path, name, met) for name, met in kinds.items()}
+
+
+def _keep_first(kept: list[RowError], error: RowError) -> None:
+    if not kept and not error.harmless:
+        kept.append(error)
+
+
+def to_array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Values of one field as a column of its type."""
+    if pa.types.is_string(kind):
+        values = [None if value is None else canonical(value) for value in values]
+    elif pa.types.is_floating(kind):
+        values = [None if value is None else _real(value) for value in values]
+    return pa.array(values, kind)
+
+
+def _real(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # more than 308 digits
+        return math.inf if number > 0 else -math.inf
+
+
+def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+    number, rest = 0, b""
+    with open_file(path) as file:
+        while True:
+            with reading(path):
+                block = file.read(CHUNK)
+            *whole, rest = (rest + block).split(b"\n")
+            for line in whole:
+                number += 1
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if len(rest) > LONGEST:
+                raise DataError(
+                    f"{place(path, number + 1)}: longer than {LONGEST >> 20} MiB, expected a JSON "
+                    "object on each line. Is it one list, or another format?"
+                )
+            if not block:
+                break
+    if rest:
+        yield number + 1, rest.removeprefix(b"\xef\xbb\xbf") if not number else rest
+
+
+def _flat(line: bytes) -> Flat:
+    """The object on a line.
+
+    Raises:
+        ValueError: it is none; says why.
+    """
+    try:
+        row = _decoder.decode(line.decode().strip())
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"it is a {_kind(row) if row is not None else 'null'}")
+    if b"\\u" in line:  # what is escaped may be half a character
+        json.dumps(row, ensure_ascii=False).encode()
+    if any(type(value) is dict for value in row.values()):
+        row = dict(_members(row, "", 0))
+    return row
+
+
+def _members(row: Mapping[str, Any], above: str, depth: int) -> Iterator[tuple[str, Any]]:
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _members(value, f"{above}{name}.", depth + 1)
+        else:
+            yield above + name, value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError("a name stands twice in it")
+    return row
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)
+
+
+def _kind(value: Any) -> str:
+    single = _SINGLE.get(type(value))
+    if single == "number":
+        if isinstance(value, float):
+            return "real"
+        return "whole" if -_WHOLE <= value < _WHOLE else "real"
+    if single:
+        return single
+    if not isinstance(value, list):
+        return "object"
+    inner = {_SINGLE.get(type(item), "other") for item in value if item is not None}
+    if not inner:
+        return "empty list"
+    return f"list of {inner.pop()}s" if len(inner) == 1 and "other" not in inner else "mixed list"
+
+
+_TYPES = {
+    frozenset(): pa.null(),
+    frozenset({"whole"}): pa.int64(),
+    frozenset({"real"}): pa.float64(),
+    frozenset({"whole", "real"}): pa.float64(),
+    frozenset({"truth value"}): pa.bool_(),
+    frozenset({"empty list"}): pa.list_(pa.float64()),
+    frozenset({"list of numbers"}): pa.list_(pa.float64()),
+    frozenset({"list of texts"}): pa.list_(pa.string()),
+}
+"""Kinds that stand in one field -> its type."""
+
+
+def _type(path: str, name: str, met: Mapping[str, int]) -> pa.DataType:
+    """The type of a field from the kinds in it, each with the line where it is first met."""
+    kinds = frozenset(met)
+    if kinds <= {"whole", "real", "truth value", "text"}:
+        return _TYPES.get(kinds, pa.string())
+    found = _TYPES.get(kinds - {"empty list"} or kinds)
+    if found is not None:
+        return found
+    told = ", ".join(f"{kind} in line {line}" for kind, line in met.items())
+    raise DataError(
+        f"{path}: field {name!r} holds {told}; expected single values, or lists of numbers or "
+        "of texts alone."
+    )

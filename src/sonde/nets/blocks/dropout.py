@@ -1,0 +1,34 @@
+"""Dropout whose draws cost little on a processor.
+
+Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: A Simple Way to Prevent Neural
+Networks from Overfitting", 2014. torch draws a number of its own for every feature, which took a
+quarter of a training step of a dense net; one draw of 64 bits serves four features here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_LEVELS = 2**16  # of 16 bits: the probability is kept to 1/65536
+_LOWEST = torch.iinfo(torch.int64).min
+
+
+class Dropout(nn.Dropout):
+    """As `nn.Dropout`: in training features are left out with probability p, others grow."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Any shape, float -> the same."""
+        if not self.training or not self.p or features.device.type != "cpu":
+            return functional.dropout(features, self.p, self.training)
+        return features * kept(features, self.p)
+
+
+def kept(features: Tensor, dropped: float) -> Tensor:
+    """0 where a feature is left out, else what it is scaled by, in the shape of `features`."""
+    draws = torch.empty(features.numel() // 4 + 1, dtype=torch.int64).random_(_LOWEST, None)
+    bits = draws.view(torch.int16)[: features.numel()].view(features.shape)
+    cut = round(dropped * _LEVELS)
+    mask = bits >= cut - _LEVELS // 2
+    return mask.to(features.dtype).mul_(_LEVELS / (_LEVELS - cut))

@@ -1,0 +1,142 @@
+"""Residual networks over pictures: deep convolutions with a way past every block.
+
+He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015, arXiv:1512.03385.
+
+    Resnet(blocks=[3, 3, 3])                                       ResNet-20 of section 4.2
+    Resnet(blocks=[2, 2, 2, 2], channels=[64, 128, 256, 512], stem="imagenet")       ResNet-18
+    Resnet(blocks=[3, 4, 6, 3], channels=[64, 128, 256, 512], stem="imagenet",
+           block="bottleneck")                                                       ResNet-50
+
+`width` makes every stage wider: Zagoruyko, Komodakis, "Wide Residual Networks", 2016,
+arXiv:1605.07146 (theirs put norm and ReLU before the convolutions). Columns of other kinds join
+after the pictures' features have been averaged over all places.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sonde.contracts.model import Blueprint
+from sonde.core.errors import UsageError, listed
+from sonde.core.port import PortKind, Ports
+from sonde.nets.models._options import MOST_LAYERS, Dropout, Widths, in_words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_Blocks = Annotated[int, Field(ge=1, le=MOST_LAYERS // 3)]
+
+
+class Resnet(Blueprint):
+    """A stem, stages of residual blocks, the mean over all places; each stage halves the size."""
+
+    reads: ClassVar[tuple[PortKind, ...]] = ("grid", "scalar", "category", "vector")
+
+    blocks: tuple[_Blocks, ...] = Field((3, 3, 3), min_length=1, max_length=16)
+    """How many residual blocks each stage has."""
+    channels: Widths = (16, 32, 64)
+    """Channels of each stage; a bottleneck gives four times as many."""
+    width: int = Field(1, ge=1, le=64)
+    """By what all channels are multiplied."""
+    block: Literal["basic", "bottleneck"] = "basic"
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    """cifar: one 3x3 convolution; imagenet: 7x7 with stride 2, then 3x3 maximum pooling with
+    stride 2, for pictures of 100 pixels a side and more."""
+    norm: Literal["batch", "group", "none"] = "batch"
+    shortcut: Literal["projection", "padding", "pool"] = "projection"
+    """Past a block that changes the shape: a 1x1 convolution; every second pixel and zeros; or a
+    1x1 convolution over averages of 2x2 pixels."""
+    dense: Widths = ()
+    """Dense layers with ReLU after all features have been joined."""
+    dropout: Dropout = 0.0
+    """Probability, while training, that a feature is left out after each dense layer; without
+    dense layers, before the last one."""
+    share: bool = False
+    """Whether pictures of one size, such as views of one thing, share their convolutions."""
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """Each block, stem, norm and shortcut once."""
+        return [
+            cls(blocks=(1, 2), channels=(4, 8)),
+            cls(blocks=(1, 1), channels=(4, 6), norm="group", shortcut="padding", dropout=0.5),
+            cls(blocks=(1,), channels=(4,), block="bottleneck", stem="imagenet", dense=(8,)),
+            cls(blocks=(1, 1), channels=(2, 3), width=2, norm="none", shortcut="pool", share=True),
+        ]
+
+    @model_validator(mode="after")
+    def _stages_agree(self) -> Self:
+        if len(self.blocks) != len(self.channels):
+            raise ValueError(
+                f"got blocks for {len(self.blocks)} stages and channels for {len(self.channels)}, "
+                "expected as many of both, such as blocks: [3, 3, 3], channels: [16, 32, 64]"
+            )
+        if sum(self.blocks) > MOST_LAYERS // 3:
+            raise ValueError(
+                f"got {sum(self.blocks)} blocks, expected at most {MOST_LAYERS // 3} in all"
+            )
+        return self
+
+    def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
+        """All features join after the towers; pictures share one where asked to."""
+        from sonde.nets.assemble import assemble
+        from sonde.nets.encoders import category, grid, scalar, vector
+
+        if not any(port.kind == "grid" for port in inputs.values()):
+            given = listed(f"{name} ({port.kind})" for name, port in inputs.items())
+            raise UsageError(
+                f"resnet needs a picture, and no input column is one: {given or 'none at all'}. "
+                "Use model: dense, or declare a column as image."
+            )
+        return assemble(
+            inputs,
+            outputs,
+            encoders={
+                "grid": partial(grid.Grid, tower=self._tower, share=self.share),
+                "scalar": scalar.Scalar,
+                "category": category.Embedding,
+                "vector": vector.Vector,
+            },
+            body=self._body,
+        )
+
+    def describe(self) -> str:
+        """`resnet-20 16-32-64`, `resnet-50 bottleneck 64-128-256-512`: layers with weights."""
+        deep = sum(self.blocks) * (2 if self.block == "basic" else 3) + 2
+        kind = "" if self.block == "basic" else " bottleneck"
+        return f"resnet-{deep}{kind} {in_words(self._widths)}"
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return tuple(channels * self.width for channels in self.channels)
+
+    def _tower(self, _: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+        """Stem and stages over (C, H, W), and how many features they end in."""
+        from sonde.nets.blocks import residual
+
+        made = residual.BasicBlock if self.block == "basic" else residual.Bottleneck
+        scale = 1 / math.sqrt(sum(self.blocks)) if self.norm == "none" else 1.0
+        style = residual.Style(self.norm, self.shortcut, scale)
+        first = self._widths[0]
+        layers = residual.stem(shape[0], first, large=self.stem == "imagenet", norm=self.norm)
+        reached = first
+        for stage, (count, channels) in enumerate(zip(self.blocks, self._widths, strict=True)):
+            for index in range(count):
+                stride = 2 if stage > 0 and index == 0 else 1
+                layers.append(made(reached, channels, stride=stride, style=style))
+                reached = channels * made.expansion
+        return residual.Averaged(layers), reached
+
+    def _body(self, width: int) -> tuple[nn.Module, int]:
+        from torch import nn
+
+        from sonde.nets.blocks.dense import DenseStack
+
+        if not self.dense:
+            return nn.Dropout(self.dropout), width
+        stack = DenseStack(width, self.dense, dropout=self.dropout)
+        return stack, stack.out_features
