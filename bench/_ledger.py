@@ -34,7 +34,7 @@ class Entry:
     """One finished training.
 
     Attributes:
-        score, low, high: the test score and its 95 % bootstrap interval, as the task gives them.
+        score, low, high: the test score and its 95 % interval, as the task gives them.
         rows: test rows judged.
         closed_form: the score of the closed form on the same rows, where the row asks for it.
         training_seconds: steps and validation, over all attempts.
