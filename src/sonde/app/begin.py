@@ -12,7 +12,7 @@ from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source, target_column
 from sonde.data.store import check_fields
 
-_DEFAULT_KINDS = {"paradigm": "supervised"}
+_DEFAULT_KINDS = {"paradigm": Recipe.model_fields["paradigm"].default}
 """What a recipe that is silent about a place has there, so that options of it can be changed."""
 
 _TASKS = {"scalar": "regression", "category": "classification"}

@@ -364,11 +364,16 @@ class SupervisedTask(Task):
     separable: ClassVar[bool] = True
     """False (in-batch negatives): never split into micro-batches."""
 
-    @abstractmethod
     def arrange(
         self, batch: Batch, training: bool, generator: torch.Generator | None
     ) -> tuple[Batch, Batch]:
-        """(inputs, targets): here a target may be shifted, masked or made from the inputs."""
+        """(inputs, targets), by default the columns as they are.
+
+        Override where a target is shifted, masked or made from the inputs.
+        """
+        from sonde.core.batch import select  # it imports torch
+
+        return select(batch, self.inputs), select(batch, self.targets)
 
     @abstractmethod
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:

@@ -29,7 +29,6 @@ from sonde.tasks._class_metrics import class_metrics
 from sonde.tasks._target import bound_target, shortest
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from sonde.core.batch import Batch
@@ -141,14 +140,6 @@ class Classification(SupervisedTask):
     def outputs(self) -> Ports:
         """A logit for each class."""
         return {self.target: Port("category", size=self._classes)}
-
-    def arrange(
-        self, batch: Batch, training: bool, generator: torch.Generator | None
-    ) -> tuple[Batch, Batch]:
-        """The columns as they are."""
-        from sonde.core.batch import select
-
-        return select(batch, self.inputs), select(batch, self.targets)
 
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """Cross entropy (natural log); rows of unknown class count for nothing."""

@@ -30,7 +30,6 @@ from sonde.tasks import _decisions, _label_panels, _labellers
 from sonde.tasks._target import bound_target, shortest
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from sonde.core.batch import Batch
@@ -94,14 +93,6 @@ class Multilabel(SupervisedTask):
     def outputs(self) -> Ports:
         """A logit for each label."""
         return {self.target: Port("vector", (len(self._labels),))}
-
-    def arrange(
-        self, batch: Batch, training: bool, generator: torch.Generator | None
-    ) -> tuple[Batch, Batch]:
-        """The columns as they are."""
-        from sonde.core.batch import select
-
-        return select(batch, self.inputs), select(batch, self.targets)
 
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """The mean over labels of binary cross entropy (natural log); no set, no loss."""

@@ -23,7 +23,6 @@ from sonde.tasks import _regressors, _value_losses, _value_panels
 from sonde.tasks._target import bound_target
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from sonde.core.batch import Batch
@@ -104,14 +103,6 @@ class Regression(SupervisedTask):
         """One number a row, or one for each of several quantiles."""
         several = len(self._levels) > 1
         return {self.target: Port("vector", (len(self._levels),)) if several else Port("scalar")}
-
-    def arrange(
-        self, batch: Batch, training: bool, generator: torch.Generator | None
-    ) -> tuple[Batch, Batch]:
-        """The columns as they are."""
-        from sonde.core.batch import select
-
-        return select(batch, self.inputs), select(batch, self.targets)
 
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """The error in standard deviations; rows without a value count for nothing."""

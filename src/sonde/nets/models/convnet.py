@@ -10,13 +10,12 @@ in grey and ten classes it has 93,322 weights. Columns of other kinds join after
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from sonde.contracts.model import Blueprint
-from sonde.core.errors import UsageError, listed
+from sonde.core.errors import UsageError
 from sonde.core.port import PortKind, Ports
 from sonde.core.spec import Spec
 from sonde.nets.models._options import MOST_LAYERS, Dropout, Width, Widths, in_words
@@ -88,25 +87,11 @@ class Convnet(Blueprint):
 
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
         """All features join before the dense layers; pictures share convolutions where asked to."""
-        from sonde.nets.assemble import assemble
-        from sonde.nets.encoders import category, grid, scalar, vector
+        from sonde.nets.models._pictures import dense_body, picture_network
 
-        if not any(port.kind == "grid" for port in inputs.values()):
-            given = listed(f"{name} ({port.kind})" for name, port in inputs.items())
-            raise UsageError(
-                f"convnet needs a picture, and no input column is one: {given or 'none at all'}. "
-                "Use model: dense, or declare a column as image."
-            )
-        return assemble(
-            inputs,
-            outputs,
-            encoders={
-                "grid": partial(grid.Grid, tower=self._tower, share=self.share),
-                "scalar": scalar.Scalar,
-                "category": category.Embedding,
-                "vector": vector.Vector,
-            },
-            body=self._body,
+        body = dense_body(self.dense, self.dropout)
+        return picture_network(
+            self.kind, inputs, outputs, tower=self._tower, share=self.share, body=body
         )
 
     def describe(self) -> str:
@@ -166,13 +151,3 @@ class Convnet(Blueprint):
             f"convnet: stage {stage} of {len(self.stages)} would leave {height}x{width}. "
             f"Use {way_out}fewer stages, or larger pictures."
         )
-
-    def _body(self, width: int) -> tuple[nn.Module, int]:
-        from torch import nn
-
-        from sonde.nets.blocks.dense import DenseStack
-
-        if not self.dense:
-            return nn.Dropout(self.dropout), width
-        stack = DenseStack(width, self.dense, dropout=self.dropout)
-        return stack, stack.out_features

@@ -15,13 +15,11 @@ after the pictures' features have been averaged over all places.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sonde.contracts.model import Blueprint
-from sonde.core.errors import UsageError, listed
 from sonde.core.port import PortKind, Ports
 from sonde.nets.models._options import MOST_LAYERS, Dropout, Widths, in_words
 
@@ -83,25 +81,11 @@ class Resnet(Blueprint):
 
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
         """All features join after the towers; pictures share one where asked to."""
-        from sonde.nets.assemble import assemble
-        from sonde.nets.encoders import category, grid, scalar, vector
+        from sonde.nets.models._pictures import dense_body, picture_network
 
-        if not any(port.kind == "grid" for port in inputs.values()):
-            given = listed(f"{name} ({port.kind})" for name, port in inputs.items())
-            raise UsageError(
-                f"resnet needs a picture, and no input column is one: {given or 'none at all'}. "
-                "Use model: dense, or declare a column as image."
-            )
-        return assemble(
-            inputs,
-            outputs,
-            encoders={
-                "grid": partial(grid.Grid, tower=self._tower, share=self.share),
-                "scalar": scalar.Scalar,
-                "category": category.Embedding,
-                "vector": vector.Vector,
-            },
-            body=self._body,
+        body = dense_body(self.dense, self.dropout)
+        return picture_network(
+            self.kind, inputs, outputs, tower=self._tower, share=self.share, body=body
         )
 
     def describe(self) -> str:
@@ -130,13 +114,3 @@ class Resnet(Blueprint):
                 layers.append(made(reached, channels, stride=stride, style=style))
                 reached = channels * made.expansion
         return residual.Averaged(layers), reached
-
-    def _body(self, width: int) -> tuple[nn.Module, int]:
-        from torch import nn
-
-        from sonde.nets.blocks.dense import DenseStack
-
-        if not self.dense:
-            return nn.Dropout(self.dropout), width
-        stack = DenseStack(width, self.dense, dropout=self.dropout)
-        return stack, stack.out_features
