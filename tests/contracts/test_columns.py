@@ -118,6 +118,24 @@ def test_a_row_is_encoded_by_itself(column: Column) -> None:
         assert np.array_equal(whole.present, np.concatenate([p.present for p in parts]))
 
 
+def test_what_no_training_row_had_is_strange_and_nothing_else_is(column: Column) -> None:
+    """No training row is, however they are cut; a missing value is, where all rows had one.
+
+    Those columns are free of it that say themselves that rows may lack their value.
+    """
+    values = type(column).sample(60, 1)
+    rows = as_rows(values.filter(values.is_valid()))
+    fitted = column.fit([rows])
+    cuts = [rows[:0], rows[:7], rows[7:]]
+    assert not [s for cut in cuts for s in fitted.strange(cut, fitted.encode(cut))]
+    lacking = as_rows(pa.concat_arrays([rows["field"][:3], pa.nulls(1, values.type)]))
+    encoded = fitted.encode(lacking)
+    told = {error.row for error in encoded.errors}
+    told |= {row for s in fitted.strange(lacking, encoded) for row in s.rows.tolist()}
+    assert told <= {3}
+    assert told or (fitted.port.optional and fitted.port.kind != "category")
+
+
 def test_no_rows_encode_to_no_rows(column: Column) -> None:
     rows = rows_of(column, 60, 1)
     fitted = column.fit([rows])

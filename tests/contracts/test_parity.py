@@ -33,6 +33,9 @@ from sonde.run.bundle import Bundle
 from sonde.workflow.judge import judge_rows
 from tests.contracts._shipped import Shipped, command, lines, table, trained
 
+pytestmark = pytest.mark.filterwarnings("ignore::sonde.core.notice.SondeWarning")
+"""Rows with news in them are said to have some; here only what they are answered with counts."""
+
 KINDS = ["table", "pictures", "mixed"]
 WITH_NEWS: list[dict[str, Any]] = [
     {"size": 51.5, "colour": "red", "code": 2, "flag": True},

@@ -190,15 +190,34 @@ def test_37_38_a_wrong_name_and_a_broken_profile_do_not_matter(tmp_path: Path) -
     assert np.array_equal(result.values[0], NOISE.transpose(2, 0, 1))
 
 
-def test_39_black_pictures_train_to_no_more_than_chance(tmp_path: Path) -> None:
+BLACK = encoded(np.zeros((12, 10), np.uint8))
+
+
+def test_39_black_pictures_are_told_and_nothing_is_trained_on_them(tmp_path: Path) -> None:
     fill(tmp_path / "p", 60)
     for path in (tmp_path / "p").rglob("*.png"):
-        path.write_bytes(encoded(np.zeros((12, 10), np.uint8)))
+        path.write_bytes(BLACK)
+    said = sonde("inspect", "p", home=tmp_path)
+    assert said.code == 0, said.err
+    assert "'image': 60 of 60 pictures are of one colour all over, such as black" in said.out
     said = sonde("train", "p", "--epochs", "1", "--run-dir", "run", home=tmp_path)
-    assert "Traceback" not in said.err
-    assert said.code in (0, 65)
-    if said.code == 65:
-        refused(said, 65, "cop")  # an audit may call them copies of one another
+    refused(said, 65, "exact copy of a row of another part", "only 2 different rows among 60")
+
+
+def test_39_black_pictures_of_two_classes_among_others_are_in_the_audit(tmp_path: Path) -> None:
+    """They cannot be told apart, and the user hears so; what cannot be read is not called black."""
+    fill(tmp_path / "p", 120)
+    for path in sorted((tmp_path / "p").rglob("*.png"))[::6]:
+        path.write_bytes(BLACK)
+    (tmp_path / "p" / "a" / "unreadable.png").write_bytes(b"no picture")
+    said = sonde("inspect", "p", home=tmp_path)
+    assert "'image': 20 of 120 pictures looked at are of one colour all over" in said.out
+    said = sonde(*TRAIN, home=tmp_path)
+    assert said.code == 0, said.err
+    concerns = json.loads((tmp_path / "run" / "audit.json").read_text())
+    told = {concern["kind"]: concern["sentence"] for concern in concerns}
+    assert "20 of 120 pictures" in told["flat pictures"]
+    assert "no model can be right on 10 of them" in told["labels"]
 
 
 NAMES = ("line\nbreak.png", "x" * 251 + ".png", "grün 😀 ' \" $(id) `x`;.png")
@@ -232,3 +251,18 @@ def test_41_empty_hidden_and_nested(tmp_path: Path) -> None:
     assert (told["rows"], told["unread_count"]) == (41, 0)
     (tmp_path / "p" / "empty").mkdir()
     refused(sonde("inspect", "p", home=tmp_path), 65, "p/empty", "no pictures", "remove the folder")
+
+
+def test_41_a_picture_of_the_test_files_among_the_training_files(tmp_path: Path) -> None:
+    """The test rows stay as published: the copy is left out of training, and it is said."""
+    fill(tmp_path / "p" / "train", 60)
+    fill(tmp_path / "p" / "test", 24)
+    for path in (tmp_path / "p" / "test").rglob("*.png"):
+        if path.name > "003.png":
+            seed = int(path.stem)
+            noise = np.random.default_rng(1_000 + seed).integers(0, 255, (12, 10), dtype=np.uint8)
+            path.write_bytes(encoded(noise))
+    said = sonde(*TRAIN, home=tmp_path)
+    assert said.code == 0, said.err
+    told = (tmp_path / "run" / "journal.jsonl").read_text()
+    assert "4 exact copies of test or validation rows were left out of the other parts" in told

@@ -119,6 +119,34 @@ def test_9_delimiters(delimiter: str, tmp_path: Path) -> None:
     assert [f["field"] for f in json.loads(said.out)["fields"]] == ["size", "town", "label"]
 
 
+def test_9_a_decimal_comma_from_the_file_to_the_answer(tmp_path: Path) -> None:
+    """It is found and written into the recipe; a caller gives a number, or writes as the file."""
+    with (tmp_path / "t.csv").open("w") as file:
+        file.write(lines(200).replace(",", ";").replace(".", ","))
+    said = sonde("inspect", "t.csv", "--json", home=tmp_path)
+    assert said.code == 0, said.err
+    size = json.loads(said.out)["fields"][0]
+    assert size["kind"] == "number"
+    assert "written like" in size["reason"]
+    words = ("--target", "label", "--epochs", "1", "--model", "linear", "--run-dir", "run")
+    said = sonde("train", "t.csv", *words, "--set", "accept=[size]", home=tmp_path)
+    assert said.code == 0, said.err
+    assert "decimal: ','" in (tmp_path / "run" / "recipe.yaml").read_text()
+    answers = []
+    for name, text in (
+        ("a.csv", "size;town\n0,5;north\n"),
+        ("a.json", '{"size": 0.5, "town": "north"}'),
+    ):
+        (tmp_path / name).write_text(text)
+        said = sonde("predict", "run/model.sonde", name, home=tmp_path)
+        assert (said.code, said.err) == (0, "")
+        answers.append(json.loads(said.out))
+    assert answers[0] == answers[1]
+    (tmp_path / "wrong.json").write_text('{"size": "0.5", "town": "north"}')
+    said = sonde("predict", "run/model.sonde", "wrong.json", home=tmp_path)
+    refused(said, 65, "column 'size', row 0: got '0.5', expected a number")
+
+
 @pytest.mark.parametrize(
     "count", [500, pytest.param(10_000, marks=pytest.mark.reliability, id="10,000")]
 )
@@ -309,13 +337,50 @@ def test_26_a_test_file_with_other_columns(ending: str, tmp_path: Path) -> None:
     assert said.code == 0, said.err
 
 
-def test_26_a_test_file_with_other_types(tmp_path: Path) -> None:
-    pq.write_table(table(60), tmp_path / "train.parquet")
-    words = pa.table({"size": ["small"] * 9, "label": ["yes"] * 9})
-    pq.write_table(words, tmp_path / "test.parquet")
-    (tmp_path / "r.yaml").write_text(
-        "source: {kind: parquet, path: train.parquet, test: test.parquet}\n"
-        "task: {kind: classification, target: label}\n"
-    )
-    said = sonde("train", "r.yaml", home=tmp_path)
-    refused(said, 65, "test.parquet: column 'size' is string, in train.parquet it is double")
+KINDS = {"csv": "table", "parquet": "parquet", "arrow": "arrow", "arrows": "arrow",
+         "jsonl": "jsonl"}  # fmt: skip
+
+
+def save(rows: pa.Table, path: Path) -> None:
+    match path.suffix:
+        case ".csv":
+            rows.to_pandas().to_csv(path, index=False)
+        case ".parquet":
+            pq.write_table(rows, path)
+        case ".jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
+        case _:
+            write = pa.ipc.new_stream if path.suffix == ".arrows" else pa.ipc.new_file
+            with write(path, rows.schema) as writer:
+                writer.write_table(rows)
+
+
+@pytest.mark.parametrize("ending", KINDS)
+def test_26_a_test_file_with_other_types(ending: str, tmp_path: Path) -> None:
+    """Typed files say it by their types, a table of texts by its first row; whole numbers fit."""
+    save(table(60), tmp_path / f"train.{ending}")
+    save(pa.table({"size": ["small"] * 9, "label": ["yes"] * 9}), tmp_path / f"words.{ending}")
+    whole = pa.table({"size": np.arange(9), "label": ["yes", "no", "yes"] * 3})
+    save(whole, tmp_path / f"whole.{ending}")
+    for name in ("words", "whole"):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"source: {{kind: {KINDS[ending]}, path: train.{ending}, test: {name}.{ending}}}\n"
+            "columns: {size: number, label: category}\n"
+            "task: {kind: classification, target: label}\nmodel: linear\n"
+            "paradigm: {kind: supervised, budget: {epochs: 1}}\n"
+        )
+    message = f"words.{ending}: column 'size' is string, in train.{ending} it is double"
+    if ending == "csv":
+        message = "column 'size', row 60: got 'small', expected a number (9 of 69 rows"
+    refused(sonde("train", "words.yaml", home=tmp_path), 65, message)
+    said = sonde("train", "whole.yaml", home=tmp_path)
+    assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("other", [np.arange(9), np.array(["small"] * 9), np.ones((9, 2))])
+def test_26_test_arrays_of_another_type_or_shape(other: np.ndarray, tmp_path: Path) -> None:
+    size = np.random.default_rng(0).normal(size=60)
+    labels = {"label_train": (size > 0).astype(int), "label_test": np.ones(9, int)}
+    np.savez(tmp_path / "t.npz", x_train=size, x_test=other, **labels)
+    said = sonde("train", "t.npz", "--target", "label", home=tmp_path)
+    refused(said, 65, "t, test: 'x' has rows of shape", "Save all parts with one shape and type.")

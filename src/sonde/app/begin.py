@@ -8,6 +8,7 @@ from typing import Any
 from sonde.contracts.data import Column, Source
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import UsageError, listed
+from sonde.core.port import is_reserved
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source, target_column
 from sonde.data.store import check_fields
@@ -27,16 +28,16 @@ def begin(path: str, target: str | None, **parts: Any) -> Recipe:
         UnknownColumn: the data has no such column.
     """
     source = guess_source(path)
-    names = _named(source, target)
+    known = [field.name for field in source.fields() if not is_reserved(field.name)]
+    names = _named(known, target)
     check_fields(source, names)
     task = _task_for(source, names, parts.pop("task", None))
     plain = {"task": task, **{k: v for k, v in parts.items() if v}}
     return Recipe.parse({"source": source, **plain}, where="options")
 
 
-def _named(source: Source, target: str | None) -> list[str]:
+def _named(known: list[str], target: str | None) -> list[str]:
     """The targets: one column, or several with commas between them."""
-    known = [field.name for field in source.fields()]
     if target is None:
         return [_only_target(known)]
     parts = [part.strip() for part in target.split(",") if part.strip()]
@@ -87,6 +88,10 @@ def with_changes(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
             out[head] = value
             continue
         inner = out.get(head, _DEFAULT_KINDS.get(head))
-        inner = {"kind": inner} if isinstance(inner, str) else dict(inner or {})
+        inner = {"kind": inner} if isinstance(inner, str) else inner or {}
+        if not isinstance(inner, Mapping):
+            raise UsageError(
+                f"{place!r}: got {head!r} as {inner!r}, which has no options to change"
+            )
         out[head] = with_changes(inner, {rest: value})
     return out

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from sonde import __version__
 from sonde.app.commands.compare import compare
@@ -23,14 +23,16 @@ from sonde.app.commands.predict import predict
 from sonde.app.commands.schema import schema
 from sonde.app.commands.seal import seal
 from sonde.app.commands.train import train
-from sonde.app.output import STDIN, complain
+from sonde.app.output import STDIN, complain, noticed
 from sonde.core.errors import SondeError, UsageError
+from sonde.core.notice import listening
 
 app = App(
     name="sonde",
     help="Raw data in, a trained, honestly judged, sealed model out.",
     version=__version__,
     version_flags=["--version"],
+    default_parameter=Parameter(negative=()),  # no flag here has an opposite worth a name
 )
 for command in (inspect, init, train, evaluate, compare, predict, seal, demo, schema, data):
     app.command(command)
@@ -46,7 +48,8 @@ def run(argv: list[str]) -> int:
     as_json = "--json" in argv
     argv = [STDIN if argument == "-" else argument for argument in argv]
     try:
-        app(argv, exit_on_error=False, print_error=False, result_action="return_value")
+        with listening(noticed):
+            app(argv, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return complain(UsageError(f"{error} See  sonde --help"), as_json)
     except SondeError as error:

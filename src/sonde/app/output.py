@@ -26,6 +26,12 @@ def emit(data: Any) -> None:
     print(json.dumps(finite(data), ensure_ascii=False, allow_nan=False, default=str))
 
 
+def noticed(message: str, important: bool, facts: dict[str, Any]) -> None:  # noqa: ARG001
+    """What is found where no run listens, on stderr."""
+    if important:
+        print(message, file=sys.stderr)
+
+
 def complain(error: SondeError, as_json: bool) -> int:
     """An error on stderr, and with `--json` also as the object on stdout; its exit code."""
     print(f"error: {error}", file=sys.stderr)

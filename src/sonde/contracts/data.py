@@ -88,6 +88,22 @@ class Guess:
     unsure: str | None = None
 
 
+class Strange(NamedTuple):
+    """Rows of a chunk that no training row was like, in one respect.
+
+    Attributes:
+        rows: (n,) positions in the chunk.
+        what: what is strange, as it stands after "12 of 400 rows".
+        fate: what becomes of them, as it stands after a semicolon.
+        examples: a few of the values, as texts.
+    """
+
+    rows: np.ndarray
+    what: str
+    fate: str
+    examples: Sequence[str] = ()
+
+
 class _Unseen:
     """What a column decodes the place for unseen values to."""
 
@@ -143,6 +159,16 @@ class Column(Spec):
     @abstractmethod
     def decode(self, arrays: np.ndarray | Ragged) -> list[Raw]:
         """Arrays back to raw values; `UNSEEN` where the place for unseen values is met."""
+
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """What a caller's chunk has that no training row had, beside what `encode` made of it.
+
+        By default a value that is missing where none was; it must cost little beside `encode`.
+        """
+        if self.port.optional or encoded.present is None or encoded.present.all():
+            return ()
+        absent = np.flatnonzero(~encoded.present)
+        return (Strange(absent, "have no value", "every training row had one"),)
 
     def detached(self, raw: pa.Array) -> pa.Array:
         """Raw values that point at no file any more: what a bundle may keep of them."""

@@ -53,6 +53,8 @@ class Metric(Spec):
     """True where terms are a number and its weight, and the score rises with their ratio."""
     resamples: ClassVar[int] = 2000
     """How many bootstrap resamples it affords."""
+    about: ClassVar[str] = ""
+    """The target it scores, where a task has several of them; else empty."""
 
     @property
     def label(self) -> str:

@@ -44,6 +44,10 @@ def tell(message: str, **facts: Any) -> None:
         listener(message, False, facts)
 
 
+def unheard(message: str, important: bool, facts: dict[str, Any]) -> None:
+    """A listener for what is done twice, and told by whoever does it the other time."""
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Every notice said inside goes to `listener`."""

@@ -69,3 +69,8 @@ PART = "#part"
 
 UNSEEN, MISSING, RESERVED = 0, 1, 2
 """Places `size + UNSEEN` and `size + MISSING` of a category port, and how many there are."""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a field's name is ours, so that no data may have it and no user is shown it."""
+    return name in (ROW, PART) or name.startswith(PRESENT)

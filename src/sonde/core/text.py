@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Mapping
+import re
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import yaml
 from sonde.core.errors import RecipeError, StorageError
 
 _MOST_DIGITS = 4300  # Python itself makes no longer whole numbers from text
+
+_WORD = re.compile(r"[^\W\d_][\w./-]*( [\w./-]+)*")
 
 
 class _Loader(yaml.SafeLoader):
@@ -75,6 +78,18 @@ def to_yaml(data: Any) -> str:
     return yaml.safe_dump(
         data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
     )
+
+
+def to_flow(names: Iterable[str]) -> str:
+    """A list of names as YAML on one line, `[age, "a, b"]`, without control characters."""
+
+    def written(name: str) -> str:
+        if _WORD.fullmatch(name) and from_yaml(name) == name:  # not `no`
+            return name
+        quoted = to_json(name)
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in quoted)
+
+    return f"[{', '.join(map(written, names))}]"
 
 
 def to_json(data: Any, *, indent: int | None = None) -> str:

@@ -120,12 +120,12 @@ def _mean_auc(levels: np.ndarray, classes: Classes, *, fitted: bool = True) -> f
         for h in (classes.half, ~classes.half)
     ]
     if not fitted:
-        tables = [tables[0] + tables[1]] * 2
+        tables = [tables[0] + tables[1]]
     weights, areas = classes.counts / len(levels), np.zeros(num_classes)
-    for own, other in (tables, tables[::-1]):
+    for own, other in zip(tables, tables[::-1], strict=True):
         scores = _scores(other) if fitted else np.arange(count)[:, None].repeat(num_classes, 1)
         areas += [_auc(scores[:, k], own[:, k], own.sum(1) - own[:, k]) for k in range(num_classes)]
-    areas /= 2
+    areas /= len(tables)
     return float(weights @ (areas if fitted else np.maximum(areas, 1 - areas)))
 
 

@@ -17,10 +17,11 @@ import pyarrow as pa
 from sonde.contracts.data import Column, RowError, Source
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
 from sonde.core.notice import say
+from sonde.core.port import is_reserved
 from sonde.data._findings import Finding, find, is_bulky
 from sonde.data.columns._text import plain
 from sonde.data.duplicates import duplicates
-from sonde.data.suspects import suspects
+from sonde.data.suspects import accepting, suspects
 
 _BULKY_ROWS = 2_000
 """Rows looked at where a field holds pictures or other long values."""
@@ -102,7 +103,7 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
         DataError: it has no rows.
     """
     unread: list[RowError] = []
-    said = {item.name: item.kind for item in source.fields() if not item.name.startswith("#")}
+    said = {item.name: item.kind for item in source.fields() if not is_reserved(item.name)}
     names = list(said)
     kept: dict[str, list[pa.Array]] = {name: [] for name in names}
     rows, complete = 0, True
@@ -124,12 +125,15 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
     return Inspection(source.title, rows, complete, findings, unread, _repeated(whole), whole)
 
 
-def infer_columns(inspection: Inspection, targets: Mapping[str, str]) -> dict[str, Column]:
+def infer_columns(
+    inspection: Inspection, targets: Mapping[str, str], accept: Sequence[str] = ()
+) -> dict[str, Column]:
     """The columns to train with: every field that is not left out, and the targets.
 
     Args:
         inspection: what is known of the source.
         targets: target field -> the kind its column must have; '' takes the likeliest.
+        accept: what the recipe accepts already, for the words.
 
     Raises:
         UnknownColumn: a target is no field.
@@ -148,8 +152,8 @@ def infer_columns(inspection: Inspection, targets: Mapping[str, str]) -> dict[st
         columns[item.field] = column
     if suspected := [item for item in inspection.findings if item.suspect]:
         told = "; ".join(f"{item.field}: {item.excluded}" for item in suspected)
-        names = ", ".join(item.field for item in suspected)
-        say(f"left out: {told} To use what is known before, accept: [{names}]")
+        named = [*accept, *(item.field for item in suspected)]
+        say(f"left out: {told} To use what is known before:  {accepting(named)}")
     if not columns.keys() - targets.keys():
         reasons = "; ".join(f"{i.field} ({i.excluded})" for i in inspection.findings if i.excluded)
         raise DataError(

@@ -15,17 +15,26 @@ _NAMES = frozenset({
 })  # fmt: skip
 """Words that name what is asked for, in the data sets people learn and work with."""
 
-_MOST = 2
+_MOST = 5
 _FEW_CLASSES = 20
+
+_ENOUGH, _LEAD = 2, 2
+"""What must speak for a field, and how much more than for any other for it to be the one."""
 
 
 def likely_targets(inspection: Inspection) -> list[str]:
-    """At most two fields, the likeliest first; none where nothing speaks for any."""
+    """At most five fields, the likeliest first; none where nothing speaks for any.
+
+    One alone is what is surely meant. Where several are named alike, such as the sales of each
+    region and of all, only a person knows, and all of them are given.
+    """
     items = [i for i in inspection.findings if i.kind in ("number", "category") and not i.excluded]
     last = inspection.findings[-1].field if inspection.findings else ""
     marks = {item.field: _mark(item, last=item.field == last) for item in items}
-    ranked = sorted(marks, key=lambda field: -marks[field])
-    return [field for field in ranked if marks[field] >= 2][:_MOST]
+    ranked = sorted((f for f in marks if marks[f] >= _ENOUGH), key=lambda field: -marks[field])
+    if len(ranked) > 1 and marks[ranked[0]] - marks[ranked[1]] >= _LEAD:
+        return ranked[:1]
+    return ranked[:_MOST]
 
 
 def _mark(item: Finding, *, last: bool) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sonde.data.columns._text import shortened
 from sonde.data.inspect import Inspection
 from sonde.data.likely import likely_targets
+from sonde.data.suspects import accepting
 
 
 def render(inspection: Inspection, describe: str, target: str | None = None) -> str:
@@ -16,7 +17,7 @@ def render(inspection: Inspection, describe: str, target: str | None = None) -> 
     Args:
         inspection: what is known.
         describe: the first line, such as the file, its rows and columns.
-        target: the field to be predicted; None has likely ones pointed at.
+        target: the field to be predicted; None has the likely one pointed at, or asks which it is.
     """
     likely = [] if target else likely_targets(inspection)
     wide = max((len(_printable(i.field, 32)) for i in inspection.findings), default=0)
@@ -29,10 +30,11 @@ def render(inspection: Inspection, describe: str, target: str | None = None) -> 
             words = f"{item.reason}   <- target"
         elif item.excluded:
             words = f"left out: {words}"
-        if item.field in likely:
+        if [item.field] == likely:
             words += f"   <- target?  --target {_printable(item.field, 32)}"
         lines.append(f"  {_printable(item.field, 32):<{wide}}   {item.kind or '-':<10} {words}")
-    return "\n".join([*lines, *_remarks(inspection)])
+    asked = [] if target or len(likely) == 1 else [_which(likely)]
+    return "\n".join([*lines, *_remarks(inspection), *asked])
 
 
 def as_json(inspection: Inspection, target: str | None = None) -> dict[str, Any]:
@@ -60,6 +62,12 @@ def as_json(inspection: Inspection, target: str | None = None) -> dict[str, Any]
     }
 
 
+def _which(likely: Sequence[str]) -> str:
+    """The question where nothing says surely which field is to be predicted."""
+    candidates = f" Candidates: {', '.join(_printable(f, 32) for f in likely)}." if likely else ""
+    return f"Which column is to be predicted?{candidates}  --target NAME"
+
+
 def _remarks(inspection: Inspection) -> Iterator[str]:
     if not inspection.complete:
         yield f"Looked at the first {inspection.rows:,} rows."
@@ -79,7 +87,7 @@ def _remarks(inspection: Inspection) -> Iterator[str]:
     if accepted := [i.field for i in inspection.findings if i.suspect]:
         yield (
             "A column marked ! is used where it is known before the answer is:  "
-            f"--set accept=[{', '.join(_printable(name, 32) for name in accepted)}]"
+            f"{accepting(accepted)}"
         )
 
 

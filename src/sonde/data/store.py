@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from sonde.contracts.data import Column, Encoded, RowError, Source
 from sonde.core.errors import UnknownColumn, listed, nearest
+from sonde.core.port import is_reserved
 from sonde.core.spec import split_arrays
 from sonde.core.text import to_json
 from sonde.data._threads import in_order
@@ -75,10 +76,11 @@ def check_fields(source: Source, wanted: Iterable[str]) -> None:
     known = [field.name for field in source.fields()]
     for name in wanted:
         if name not in known:
-            near = nearest(name, known)
+            named = [other for other in known if not is_reserved(other)]
+            near = nearest(name, named)
             hint = f" Did you mean {near!r}?" if near else ""
             raise UnknownColumn(
-                f"{source.title} has no column {name!r}.{hint} Columns: {listed(known)}"
+                f"{source.title} has no column {name!r}.{hint} Columns: {listed(named)}"
             )
 
 

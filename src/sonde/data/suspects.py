@@ -19,12 +19,15 @@ suspect: the field as a whole has to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Mapping
+from heapq import nlargest
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.core.text import to_flow
 from sonde.data._alone import Classes, as_numbers, by_presence, by_value
 from sonde.data.columns._sketch import hashed
 from sonde.data.columns._text import is_numeric, is_text, plain, shortened, to_text, trimmed
@@ -77,11 +80,17 @@ def suspects(
     classes = _classes(answers, quantity, hashed(rows.astype(np.uint64)))
     if classes is None:
         return {}
-    found = _by_presence(taken, classes, name, mixed=quantity is None)
-    found |= _by_value({f: v for f, v in taken.items() if f not in found}, classes, name)
+    decided = name if quantity is None else f"whether {name} is in its upper half"
+    found = _by_presence(taken, classes, decided, mixed=quantity is None)
+    found |= _by_value({f: v for f, v in taken.items() if f not in found}, classes, decided)
     if quantity is not None:
         found |= _parts(taken, quantity, name)
     return {field: found[field] for field in fields if field in found}
+
+
+def accepting(fields: Iterable[str]) -> str:
+    """The option of a command that takes suspects in, ready to be pasted into a shell."""
+    return f"--set {shlex.quote(f'accept={to_flow(fields)}')}"
 
 
 def _sampled(target: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -177,8 +186,9 @@ def _by_value(taken: Mapping[str, pa.Array], classes: Classes, name: str) -> dic
     """Fields whose values are telling, alone or far more than any other field's."""
     areas = {field: by_value(values, classes) for field, values in taken.items()}
     found = {}
+    best = nlargest(2, (auc for auc in areas.values() if auc <= _SURE))
     for field, auc in areas.items():
-        others = [other for key, other in areas.items() if key != field and other <= _SURE]
+        others = best[1:] if best[:1] == [auc] else best[:1]
         alone = 1 - max(others, default=0.5) >= _NEAR * (1 - auc)
         if auc > _SURE or (auc > _STRONG and alone):
             shown = f"{auc:.2f}" if auc < 0.995 else f"{auc:.3f}"

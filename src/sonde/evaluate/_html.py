@@ -43,22 +43,32 @@ def joined(children: Iterable[Child]) -> Markup:
     return Markup("".join(escaped(child) for child in children if child is not None))
 
 
-def table(header: Iterable[Child], rows: Iterable[Iterable[Child]], *, class_: str = "") -> Markup:
-    """A table that scrolls by itself where it is wider than the page; first cells are headers."""
+def table(
+    header: Iterable[Child],
+    rows: Iterable[Iterable[Child]],
+    *,
+    class_: str = "",
+    tall: bool = False,
+) -> Markup:
+    """A table that scrolls by itself where it is wider than the page; first cells are headers.
+
+    Where it is `tall` it scrolls downwards as well, below headers that stay.
+    """
     head = element("tr", *(element("th", cell, scope="col") for cell in header))
     body = [
         element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in rest))
         for first, *rest in rows
     ]
-    inner = element("table", element("thead", head), element("tbody", *body), class_=class_ or None)
-    return scrolling(inner)
-
-
-def scrolling(inner: Markup) -> Markup:
-    """A box that scrolls sideways by itself, by keyboard too."""
-    return element(
-        "div", inner, class_="scroll", tabindex="0", role="region", aria_label="scrolls sideways"
+    inner = element(
+        "table", element("thead", head), element("tbody", *body), class_=class_ or "words"
     )
+    return scrolling(inner, tall=tall)
+
+
+def scrolling(inner: Markup, *, tall: bool = False) -> Markup:
+    """A box that scrolls by itself, by keyboard too; shadows show where there is more."""
+    class_, label = ("scroll tall", "scrolls") if tall else ("scroll", "scrolls sideways")
+    return element("div", inner, class_=class_, tabindex="0", role="region", aria_label=label)
 
 
 def folded(summary: str, *content: Child) -> Markup:

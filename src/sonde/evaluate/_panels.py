@@ -10,11 +10,18 @@ import numpy as np
 from sonde.contracts.data import Raw
 from sonde.contracts.task import Curves, Heatmap, Panel, Rowlist, Table
 from sonde.evaluate._html import Markup, element, folded, joined, scrolling, table
+from sonde.evaluate._matrix import matrix_picture, row_parts
 from sonde.evaluate._svg import chart, legend
 from sonde.evaluate.contents import ShownRow
 
 _FIELDS_AT_ONCE = 6
 _CARDS_AT_ONCE = 4
+_ROWS_AT_ONCE = 20
+"""Rows of a table that is shown in full height."""
+_CLASSES_ON_A_PHONE, _CLASSES_ON_A_PAGE = 6, 12
+"""Classes of a matrix whose numbers can be read without scrolling."""
+_HALF_A_PAGE, _A_PHONE = 56, 28
+"""Characters that fit beside one another in a panel of half the page's width, and on a phone."""
 _SENTENCE = 40
 """Characters above which a cell is taken for words to be read, not for a number."""
 _LONGEST = 200
@@ -41,8 +48,15 @@ def _table(shown: Table) -> Markup:
     if not shown.rows:
         return figure(shown.title, note=shown.note)
     wordy = any(len(cell) > _SENTENCE for row in shown.rows for cell in row[1:])
-    body = table(shown.header, shown.rows, class_="" if wordy else "numbers")
-    return figure(shown.title, body, note=shown.note, wide=wordy or len(shown.header) > 5)
+    tall = len(shown.rows) > _ROWS_AT_ONCE
+    body = table(shown.header, shown.rows, class_="" if wordy else "numbers", tall=tall)
+    return figure(shown.title, body, note=shown.note, wide=wordy or _letters(shown) > _HALF_A_PAGE)
+
+
+def _letters(shown: Table) -> int:
+    """Characters of the longest cell of every column together, each with a gap."""
+    columns = zip(shown.header, *shown.rows, strict=False)
+    return sum(max(map(len, column)) + 2 for column in columns)
 
 
 def curves_figure(shown: Curves) -> Markup:
@@ -51,9 +65,31 @@ def curves_figure(shown: Curves) -> Markup:
 
 
 def _heatmap(shown: Heatmap) -> Markup:
-    """Each row is shaded by its own sum, so that rare rows can be read as well as common ones."""
-    sums = np.maximum(shown.values.sum(axis=1, keepdims=True), 1)
-    shades = np.rint(100 * shown.values / sums).astype(int)
+    """Numbers where they fit; of many classes a picture, which a phone gets of some already."""
+    classes = len(shown.column_labels)
+    if not classes or classes <= _CLASSES_ON_A_PHONE:
+        return figure(shown.title, *_counts(shown), note=shown.note)
+    shades = "The stronger a shade, the larger the part of its row."
+    drawn = [matrix_picture(shown), element("p", shades, class_="quiet")]
+    if classes > _CLASSES_ON_A_PAGE:
+        return figure(shown.title, *drawn, note=shown.note)
+    numbers = element("div", *_counts(shown), class_="on-pages")
+    picture = element("div", *drawn, class_="on-phones")
+    wide = _across(shown) > _HALF_A_PAGE
+    return figure(shown.title, numbers, picture, note=shown.note, wide=wide)
+
+
+def _across(shown: Heatmap) -> int:
+    """Characters that the counts and their labels take beside one another, with their gaps."""
+    greatest = shown.values.max(axis=0).tolist()
+    columns = zip(shown.column_labels, greatest, strict=True)
+    widths = [max(3, len(label), len(f"{count:,}")) + 3 for label, count in columns]
+    return max(map(len, shown.row_labels)) + sum(widths)
+
+
+def _counts(shown: Heatmap) -> tuple[Markup, Markup]:
+    """What the axes are, and the counts, each row shaded by its own sum."""
+    shades = np.rint(100 * row_parts(shown.values)).astype(int)
     axes = f"{shown.row_title} \N{DOWNWARDS ARROW}   {shown.column_title} \N{RIGHTWARDS ARROW}"
     head = [element("td")]
     head += [element("th", label, scope="col") for label in shown.column_labels]
@@ -64,14 +100,15 @@ def _heatmap(shown: Heatmap) -> Markup:
             for count, percent in zip(counts.tolist(), shade.tolist(), strict=True)
         ]
         body.append(element("tr", element("th", label, scope="row"), *cells))
+    room = _A_PHONE if len(shown.column_labels) <= _CLASSES_ON_A_PHONE else 2 * _HALF_A_PAGE
+    upright = sum(len(label) + 2 for label in shown.column_labels) > room
     inner = element(
-        "table", element("thead", element("tr", *head)), element("tbody", *body), class_="heat"
+        "table",
+        element("thead", element("tr", *head)),
+        element("tbody", *body),
+        class_="heat upright" if upright else "heat",
     )
-    scroll = scrolling(inner)
-    wide = len(shown.column_labels) > 6
-    return figure(
-        shown.title, element("p", axes, class_="quiet"), scroll, note=shown.note, wide=wide
-    )
+    return element("p", axes, class_="quiet"), scrolling(inner)
 
 
 def _rowlist(shown: Rowlist, rows: ShownRows) -> Markup:

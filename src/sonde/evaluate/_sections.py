@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 
 import numpy as np
 
-from sonde.contracts.task import Score
+from sonde.contracts.task import Score, Scores
 from sonde.evaluate._html import Child, Markup, element, folded, joined, table
-from sonde.evaluate._panels import curves_figure, figure, panel
-from sonde.evaluate.contents import DataCard, Outcome, Provenance, Report
+from sonde.evaluate._panels import figure, panel
+from sonde.evaluate.contents import DataCard, Outcome, Provenance, Report, by_target
 from sonde.evaluate.scores import number, signed
 
+_REPEATED: Mapping[str, str] = {
+    "bits": "two runs of this recipe are equal to the last bit, resumed or not: on one machine's "
+    "CPU, with equal versions and threads",
+    "bits at equal batching": "two runs of this recipe are equal to the last bit where their "
+    "batches are cut alike: on one machine's CPU, with equal versions and threads",
+    "statistical": "two runs of this recipe are alike, not equal: the clock or chance decides in "
+    "them",
+}
+"""What an exactness means to whoever runs the recipe again."""
 _MOST_ROWS = 20
 """Rows of a table that is shown at once."""
 
@@ -27,17 +36,28 @@ def header(report: Report) -> Markup:
         element("p", "Sonde report", class_="quiet"),
         element("h1", report.title),
         element("p", sentence, class_="sentence") if sentence else None,
-        whiskers(report.outcome),
+        *(whiskers(report.outcome, name) for name in _main_metrics(report.outcome)),
         element("dl", *asked, class_="asked"),
+        folded("options left at their defaults", _facts(report.untouched))
+        if report.untouched
+        else None,
     )
 
 
-def whiskers(outcome: Outcome) -> Markup | None:
-    """The main score of the model and its rivals, with intervals, on one scale."""
+def _main_metrics(outcome: Outcome) -> list[str]:
+    """The main score, and the first one about every other target."""
+    first: dict[str, str] = {}
+    for name in [outcome.main_metric, *outcome.about]:
+        first.setdefault(outcome.about.get(name, ""), name)
+    return list(first.values())
+
+
+def whiskers(outcome: Outcome, metric: str) -> Markup | None:
+    """A score of the model and its rivals, with intervals, on one scale."""
     found = {
-        who: scores[outcome.main_metric]
+        who: scores[metric]
         for who, scores in outcome.scores.items()
-        if outcome.main_metric in scores and np.isfinite(scores[outcome.main_metric].value)
+        if metric in scores and np.isfinite(scores[metric].value)
     }
     if not found:
         return None
@@ -49,16 +69,13 @@ def whiskers(outcome: Outcome) -> Markup | None:
         for place, (who, score) in enumerate(found.items())
     ]
     rows = next(iter(found.values())).rows
-    of = f"{outcome.main_metric}, {rows:,} test rows, 95 % intervals"
+    of = f"{metric}, {rows:,} test rows, 95 % intervals"
     return element("div", element("p", of, class_="quiet"), *lines, class_="whiskers")
 
 
 def scores(outcome: Outcome) -> Markup:
     """Every score with its interval, the model beside its rivals."""
-    names = dict.fromkeys(name for found in outcome.scores.values() for name in found)
-    lines = [
-        [name, *(_cell(found.get(name)) for found in outcome.scores.values())] for name in names
-    ]
+    lines = _by_metric(outcome.scores, outcome.about, _cell)
     notes = [
         element("p", f"{who}: {note}.", class_="quiet")
         for who, note in outcome.notes.items()
@@ -72,16 +89,29 @@ def gains(outcome: Outcome) -> Markup | None:
     """By how much the model is better than each rival on the same rows, metric by metric."""
     if not any(outcome.gains.values()):
         return None
-    names = dict.fromkeys(name for found in outcome.gains.values() for name in found)
-    lines = [
-        [name, *(_gain(found.get(name)) for found in outcome.gains.values())] for name in names
-    ]
+    lines = _by_metric(outcome.gains, outcome.about, _gain)
     note = (
         "Above 0 the model is better, whichever direction better is. Paired 95 % intervals; in "
         "bold where they exclude 0. One look at one metric: not corrected for looking at them all."
     )
     body = table(["", *(f"over {who}" for who in outcome.gains)], lines, class_="numbers gains")
     return figure("Gain over each rival on the same rows", body, note=note, wide=True)
+
+
+def _by_metric(
+    found: Mapping[str, Scores], about: Mapping[str, str], cell: Callable[[Score | None], Child]
+) -> list[list[Child]]:
+    """A line for each metric, below a line for each target where there are several."""
+    names = list(dict.fromkeys(name for scores in found.values() for name in scores))
+    lines: list[list[Child]] = []
+    target = ""
+    for name in by_target(names, about):
+        if about.get(name, "") != target:
+            target = about[name]
+            lines.append([element("b", target), *[""] * len(found)])
+        shown = name.removeprefix(f"{target} ") if target else name
+        lines.append([shown, *(cell(scores.get(name)) for scores in found.values())])
+    return lines
 
 
 def findings(report: Report) -> list[Markup]:
@@ -109,7 +139,7 @@ def learning(report: Report) -> Markup | None:
     """Curves over the training."""
     if not report.learning:
         return None
-    shown = [curves_figure(curves) for curves in report.learning]
+    shown = [panel(one, report.outcome.rows) for one in report.learning]
     return _section("learning", "Learning", element("div", *shown, class_="panels"))
 
 
@@ -119,15 +149,17 @@ def data_card(card: DataCard) -> Markup:
         element("div", element("b", f"{count:,}"), f" {part}", style=f"flex-grow:{max(count, 1)}")
         for part, count in card.rows.items()
     ]
+    kept = 4 if any(c.reason for c in card.columns) else 3  # no reasons: the recipe names the kinds
     columns = table(
-        ["column", "kind", "role", "why"],
-        [(c.name, c.kind, c.role, c.reason) for c in card.columns],
+        ["column", "kind", "role", "why"][:kept],
+        [(c.name, c.kind, c.role, c.reason)[:kept] for c in card.columns],
     )
     excluded = _short_or_folded(
         table(["field", "why it is left out"], card.excluded.items()), card.excluded
     )
     bad = element("ul", *(element("li", line) for line in card.examples))
-    unreadable = f"{card.quarantined:,} unreadable rows were left out"
+    many = "row was" if card.quarantined == 1 else "rows were"
+    unreadable = f"{card.quarantined:,} unreadable {many} left out"
     return _section(
         "data",
         "Data",
@@ -145,13 +177,16 @@ def provenance(source: Provenance) -> Markup:
     """Recipe, versions, times."""
     openings = source.test_openings
     tested = "once" if openings == 1 else f"{openings:,} times; each look makes it less of a test"
-    judged = {"test rows opened": tested, "resume guarantees": source.exactness}
+    judged = {
+        "test rows opened": tested,
+        "run it again": _REPEATED.get(source.exactness, source.exactness),
+    }
     return _section(
         "again",
         "How to get it again",
         element("div",
             figure("Recipe", folded("as recipe.yaml", element("pre", source.recipe)), wide=True),
-            figure("Judged", _facts(judged)),
+            figure("Judged and repeated", _facts(judged)),
             figure("Times", _facts(source.times)),
             figure("Versions", _facts(source.versions)),
             class_="panels"),

@@ -15,6 +15,8 @@ _LETTER = 8.4
 _MARKED = 40
 """Lines of at most so many points show each of them."""
 _COLOURS = 5
+_MARK, _LONE_MARK = 2.6, 5.0
+"""Radius of a point in pixels; of one alone, which no line leads to."""
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -63,24 +65,22 @@ def _grid(x_axis: Axis, y_axis: Axis) -> Markup:
     lines: list[Markup] = []
     floor = y_axis.start
     for tick in y_axis.ticks:
-        y = _short(y_axis.place(tick))
-        lines.append(element("path", d=f"M{_short(x_axis.start)} {y}H{x_axis.end}", class_="grid"))
-        lines.append(_text(tick_text(tick), x_axis.start - 5, float(y) + 3.5, "end"))
+        y = short(y_axis.place(tick))
+        lines.append(element("path", d=f"M{short(x_axis.start)} {y}H{x_axis.end}", class_="grid"))
+        lines.append(text_at(tick_text(tick), x_axis.start - 5, float(y) + 3.5, "end"))
     every = -(-len(x_axis.ticks) // 7)
     for tick in x_axis.ticks[::every]:
-        x = _short(x_axis.place(tick))
+        x = short(x_axis.place(tick))
         lines.append(element("path", d=f"M{x} {floor}v4", class_="tick"))
-        lines.append(_text(tick_text(tick), float(x), floor + 18, "middle"))
+        lines.append(text_at(tick_text(tick), float(x), floor + 18, "middle"))
     return joined(lines)
 
 
 def _titles(curves: Curves, x_axis: Axis) -> Markup:
     middle = (x_axis.start + x_axis.end) / 2
     height = (_HEIGHT - _BOTTOM + _TOP) / 2
-    across = _text(curves.x_title, middle, _HEIGHT - 6, "middle", class_="title")
-    upright = _text(curves.y_title, 0, 0, "middle", class_="title")
-    turned = element("g", upright, transform=f"translate(13 {_short(height)}) rotate(-90)")
-    return joined([across, turned])
+    across = text_at(curves.x_title, middle, _HEIGHT - 6, "middle", class_="title")
+    return joined([across, turned_at(curves.y_title, 13, height, "middle", class_="title")])
 
 
 def _diagonal(x_axis: Axis, y_axis: Axis) -> Markup:
@@ -92,8 +92,9 @@ def _diagonal(x_axis: Axis, y_axis: Axis) -> Markup:
 
 def _line(x: np.ndarray, y: np.ndarray, x_axis: Axis, y_axis: Axis, colour: str) -> Markup:
     across, up = x_axis.place(x), y_axis.place(y)
+    radius = _LONE_MARK if len(x) == 1 else _MARK
     marks = [
-        element("circle", element("title", f"{a:.4g}, {b:.4g}"), cx=_short(h), cy=_short(v), r=2.6)
+        element("circle", element("title", f"{a:.4g}, {b:.4g}"), cx=short(h), cy=short(v), r=radius)
         for a, b, h, v in zip(x, y, across, up, strict=True)
         if len(x) <= _MARKED
     ]
@@ -104,17 +105,25 @@ def _line(x: np.ndarray, y: np.ndarray, x_axis: Axis, y_axis: Axis, colour: str)
 def _points(x: np.ndarray, y: np.ndarray, x_axis: Axis, y_axis: Axis, colour: str) -> Markup:
     """All points as one path of strokes without length, whose round ends are dots."""
     across, up = x_axis.place(x), y_axis.place(y)
-    dots = "".join(f"M{_short(h)} {_short(v)}h0" for h, v in zip(across, up, strict=True))
+    dots = "".join(f"M{short(h)} {short(v)}h0" for h, v in zip(across, up, strict=True))
     return element("path", d=dots, class_=f"points {colour}")
 
 
 def _path(across: np.ndarray, up: np.ndarray, join: str) -> str:
-    return "M" + join.join(f"{_short(h)} {_short(v)}" for h, v in zip(across, up, strict=True))
+    return "M" + join.join(f"{short(h)} {short(v)}" for h, v in zip(across, up, strict=True))
 
 
-def _text(text: str, x: float, y: float, anchor: str, *, class_: str | None = None) -> Markup:
-    return element("text", text, x=_short(x), y=_short(y), text_anchor=anchor, class_=class_)
+def text_at(text: str, x: float, y: float, anchor: str, *, class_: str | None = None) -> Markup:
+    """Text whose `anchor` (start, middle, end) stands at a pixel."""
+    return element("text", text, x=short(x), y=short(y), text_anchor=anchor, class_=class_)
 
 
-def _short(pixels: float | np.ndarray) -> str:
+def turned_at(text: str, x: float, y: float, anchor: str, *, class_: str | None = None) -> Markup:
+    """The same, read from below upwards."""
+    upright = text_at(text, 0, 0, anchor, class_=class_)
+    return element("g", upright, transform=f"translate({short(x)} {short(y)}) rotate(-90)")
+
+
+def short(pixels: float | np.ndarray) -> str:
+    """Pixels as an attribute, to a tenth."""
     return f"{float(pixels):.1f}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sonde.contracts.data import Raw
-from sonde.contracts.task import Curves, Panel, Scores
+from sonde.contracts.task import Panel, Scores
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Outcome:
         panels: what the task shows of the judgement.
         rows: the rows that panels name, by row number.
         gains: rival -> metric -> by how much the model is better, with the paired interval.
+        about: metric -> whose score it is, where there are several targets.
     """
 
     scores: Mapping[str, Scores]
@@ -69,6 +70,7 @@ class Outcome:
     panels: Sequence[Panel] = ()
     rows: Mapping[int, ShownRow] = field(default_factory=dict)
     gains: Mapping[str, Scores] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,24 @@ class Report:
         title: the run's name.
         asked: what was asked for, such as model -> 'dense 2x256'.
         data: the data card.
-        learning: curves over epochs or steps.
+        learning: curves over epochs or steps, or scores that were taken once.
         outcome: scores, panels, rows.
         provenance: recipe, versions, times.
         findings: title of a section -> its panels, such as what the audit found.
+        untouched: part of the recipe -> its options that nobody chose, in words.
     """
 
     title: str
     asked: Mapping[str, str]
     data: DataCard
-    learning: Sequence[Curves]
+    learning: Sequence[Panel]
     outcome: Outcome
     provenance: Provenance
     findings: Mapping[str, Sequence[Panel]] = field(default_factory=dict)
+    untouched: Mapping[str, str] = field(default_factory=dict)
+
+
+def by_target(names: Sequence[str], about: Mapping[str, str]) -> list[str]:
+    """Names of scores, those of one target together; else in their order."""
+    targets = list(dict.fromkeys(about.get(name, "") for name in names))
+    return sorted(names, key=lambda name: targets.index(about.get(name, "")))

@@ -18,7 +18,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from sonde.contracts.data import Column, Row
+from sonde.contracts.data import Column, Encoded, Row
 from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Arrays, Score, Task, stack
@@ -30,6 +30,7 @@ from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
 from sonde.core.text import finite, to_json
 from sonde.data.batches import batch_of
 from sonde.data.rows import as_rows, from_jsonable, to_jsonable
+from sonde.data.strange import StrangeRows
 from sonde.run.archive import Archive, read_archive, write_archive
 from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 
@@ -151,7 +152,7 @@ class Bundle:
         write_archive(path, content)
 
     def predict(self, rows: Any = None, *, batch_size: int = BATCH, **options: Any) -> list[Row]:
-        """Answers to raw rows.
+        """Answers to raw rows; what no training row was like is counted and said, once a column.
 
         Args:
             rows: a list of mappings, one mapping, a pandas or polars or Arrow table; None for a
@@ -166,18 +167,48 @@ class Bundle:
             DataError: a value cannot be read; names row and column.
             UsageError: an unknown field or option.
         """
-        chosen = self.task.Options.parse(options, where="options")
+        chosen = self._chosen(options)
         if not self.task.given:
             return self.task.answer(self.arrays(_no_rows(), chosen))
         known = self.facts.get("fields", ())
         table, missing = as_rows([] if rows is None else rows, self.task.given, known=known)
         answers: list[Row] = []
+        strange = StrangeRows(self.columns)
         for start in range(0, table.num_rows, batch_size):
-            answers += self.task.answer(self.arrays(table.slice(start, batch_size), chosen))
+            chunk = table.slice(start, batch_size)
+            encoded = self._encoded(chunk)
+            strange.add(chunk, encoded)
+            answers += self.task.answer(self._answered(encoded, chosen))
+        strange.tell()
         return [answer | {"missing": missing} for answer in answers] if missing else answers
+
+    def _chosen(self, options: Mapping[str, Any]) -> Spec:
+        """What a caller chose of what the task lets one choose.
+
+        Raises:
+            UsageError: an option the task does not have, or a value it cannot take.
+        """
+        known = self.task.Options.model_fields
+        for name, value in options.items():
+            if name not in known:
+                choice = f"lets you choose {listed(known, 30)}" if known else "has no options"
+                raise UsageError(
+                    f"unknown option {name!r} (got {value!r}): when it answers, a model of the "
+                    f"task {self.task.kind!r} {choice}. All else was settled in training, by the "
+                    f"recipe's  task: {to_json(self.task.dump())}  To change it, train again."
+                )
+        return self.task.Options.parse(options, where="options")
 
     def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
         """What the task's `predict` gives for raw rows, as NumPy arrays.
+
+        Raises:
+            DataError: a value cannot be read.
+        """
+        return self._answered(self._encoded(rows), options or self.task.Options())
+
+    def _encoded(self, rows: pa.RecordBatch) -> dict[str, Encoded]:
+        """What the input columns make of raw rows.
 
         Raises:
             DataError: a value cannot be read.
@@ -187,11 +218,15 @@ class Bundle:
             if name in self.columns:
                 encoded[name] = self.columns[name].encode(rows)
                 refuse_errors(name, encoded[name].errors)
+        return encoded
+
+    def _answered(self, encoded: Mapping[str, Encoded], options: Spec) -> Arrays:
+        """What the task's `predict` gives for encoded rows."""
         device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
         inputs = mapped(batch_of(encoded), lambda tensor: tensor.to(device))
         seed.begin("predict")  # a task that draws does so from its own seed option
         with torch.no_grad():  # not inference mode: a task may adapt, and then needs gradients
-            answer = self.task.predict(self.network, inputs, options or self.task.Options())
+            answer = self.task.predict(self.network, inputs, options)
         return as_arrays(answer)
 
     def with_golden(self, rows: pa.RecordBatch) -> Self:

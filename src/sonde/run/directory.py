@@ -1,7 +1,8 @@
 """A run's folder: found again, locked, never shared.
 
 The same recipe on the same data goes on in the newest unfinished folder; otherwise the next number
-is taken.
+is taken. A run that ends before it has learned anything gives its folder back, so that the
+corrected recipe takes its place.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from sonde.core.errors import RunLocked, StorageError, UsageError
 from sonde.core.text import from_json, to_json
 from sonde.run.files import is_draft, replace, sweep
 from sonde.run.journal import Journal
+
+_STARTED, _GIVEN_BACK = "started", "given back"
+_RATES = "learning-rate"
 
 
 class RunDirectory:
@@ -49,6 +54,13 @@ class RunDirectory:
         return self.path / "journal.jsonl"
 
     @property
+    def rates(self) -> Path:
+        """Where the picture of a search for a learning rate goes: a name that none has yet."""
+        first = self.path / f"{_RATES}.svg"
+        others = (self.path / f"{_RATES}-{number}.svg" for number in count(2))
+        return next(place for place in chain([first], others) if not place.exists())
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What identifies the run: recipe and data hashes, threads, versions, status."""
         if not self._facts.exists():
@@ -68,6 +80,40 @@ class RunDirectory:
     def finished(self) -> bool:
         """Whether the run came to its end."""
         return self.facts.get("status") == "finished"
+
+    @property
+    def given_back(self) -> bool:
+        """Whether a run ended here before it had learned anything."""
+        return self.facts.get("status") == _GIVEN_BACK
+
+    def give_back(self) -> None:
+        """Leave the folder to the next run, unless something was learned; call it locked.
+
+        What lies there, such as the rows that cannot be read, stays until that run begins.
+        """
+        if self.facts.get("status") == _STARTED and not any(self._learned()):
+            with suppress(StorageError):  # a full disk is what the run failed of, and says so
+                self.note(status=_GIVEN_BACK)
+
+    def begin(self, identity: dict[str, Any]) -> None:
+        """Make the folder a new run's own; what a run that was given back left there goes.
+
+        Raises:
+            RunLocked: another process works in it.
+        """
+        self.path.mkdir(exist_ok=True)
+        if self.given_back:
+            with self.locked():
+                for left in (self.recipe, self.columns, self.column_arrays, self.split,
+                             self.quarantine, self.audit, self.journal_path):  # fmt: skip
+                    left.unlink(missing_ok=True)
+        replace(self._facts, to_json(identity | {"status": _STARTED}, indent=1))
+
+    def _learned(self) -> Iterator[Path]:
+        """Checkpoints and what comes after them."""
+        if self.checkpoints.is_dir():
+            yield from (place for place in self.checkpoints.iterdir() if not is_draft(place))
+        yield from (place for place in (self.scores, self.model) if place.exists())
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -102,27 +148,34 @@ def choose(root: Path, name: str, identity: dict[str, Any]) -> RunDirectory:
     root.mkdir(parents=True, exist_ok=True)
     with _choosing(root):
         numbers = sorted(_numbers(root, safe), reverse=True)
-        for number in numbers:
-            found = RunDirectory(root / f"{safe}-{number}")
-            if not found.finished and _same(found.facts, identity):
+        known = [RunDirectory(root / f"{safe}-{number}") for number in numbers]
+        for found in known:
+            if not found.finished and _goes_on(found, identity):
                 return found
-            if _is_blank(found.path):
-                return _new(found.path, identity)
-        return _new(root / f"{safe}-{numbers[0] + 1 if numbers else 1}", identity)
+        if known and _is_free(known[0]):
+            made = known[0]
+        else:
+            made = RunDirectory(root / f"{safe}-{numbers[0] + 1 if numbers else 1}")
+        made.begin(identity)
+    return made
 
 
 def claim(path: Path, identity: dict[str, Any]) -> RunDirectory:
     """The run at a path the caller named: new, or with this identity.
 
     Raises:
-        UsageError: another run lies there.
+        UsageError: another run lies there, or a file.
+        RunLocked: a process still works on the run that is given back there.
     """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file, expected a run's folder or a name for a new one.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    found = RunDirectory(path)
     with _choosing(path.parent):
-        found = RunDirectory(path)
-        if _is_blank(path):
-            return _new(path, identity)
-        if _same(found.facts, identity):
+        if _goes_on(found, identity):
+            return found
+        if _is_free(found):
+            found.begin(identity)
             return found
     differs = [key for key, value in identity.items() if found.facts.get(key) != value]
     raise UsageError(
@@ -131,16 +184,18 @@ def claim(path: Path, identity: dict[str, Any]) -> RunDirectory:
     )
 
 
-def _new(path: Path, identity: dict[str, Any]) -> RunDirectory:
-    path.mkdir(exist_ok=True)
-    made = RunDirectory(path)
-    made.note(**identity, status="started")
-    return made
+def _is_free(found: RunDirectory) -> bool:
+    """Whether no run is there, or one that was given back.
+
+    What a killed process left half written is no run, nor are pictures of learning rates.
+    """
+    if found.given_back or not found.path.exists():
+        return True
+    return all(is_draft(place) or place.match(f"{_RATES}*.svg") for place in found.path.iterdir())
 
 
-def _is_blank(path: Path) -> bool:
-    """Whether nothing lies there but what a killed process left half written."""
-    return not path.exists() or all(is_draft(entry) for entry in path.iterdir())
+def _goes_on(found: RunDirectory, identity: dict[str, Any]) -> bool:
+    return not found.given_back and _same(found.facts, identity)
 
 
 def _same(facts: dict[str, Any], identity: dict[str, Any]) -> bool:

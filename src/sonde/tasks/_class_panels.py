@@ -15,35 +15,59 @@ from sonde.metrics.ece import ExpectedCalibrationError
 from sonde.metrics.f1 import F1
 from sonde.tasks._decisions import Threshold
 
-_MOST_CLASSES = 20
+MANY_CLASSES = 6
+"""Above this the worst cells of a confusion matrix are named besides."""
+_MOST_CLASSES = 100
+_MOST_PAIRS = 12
 _MOST_TABLE_ROWS = 100
 _MOST_ROWS = 12
 _UNSEEN = "never seen in training"
 
 
 def confusion(judged: Judged, labels: Sequence[str]) -> Heatmap:
-    """Counts of rows by true and predicted class; of many classes the commonest 20."""
+    """Counts of rows by true and predicted class; of very many classes the commonest 100."""
     true, said = judged.truth["index"], judged.predicted["index"]
     classes = len(labels)
-    counts = np.zeros((classes + 1, classes), np.int64)
-    np.add.at(counts, (true, said), 1)  # index -1 is the last row
-    shown = np.arange(classes)
-    note = ""
+    shown, note = np.arange(classes), ""
     if classes > _MOST_CLASSES:
-        commonest = np.argsort(-counts[:classes].sum(axis=1), kind="stable")[:_MOST_CLASSES]
-        shown = np.sort(commonest)
+        rows = np.bincount(true[true >= 0], minlength=classes)
+        shown = np.sort(np.argsort(-rows, kind="stable")[:_MOST_CLASSES])
         note = f"The {_MOST_CLASSES} commonest of {classes:,} classes."
-    kept = np.append(shown, classes) if counts[classes].any() else shown
-    names = [*labels, _UNSEEN]
+    places = np.full(classes + 1, -1)  # index -1 is the last place, and the last row
+    places[shown] = np.arange(len(shown))
+    unseen = true == -1
+    at_row, at_column = np.where(unseen, len(shown), places[true]), places[said]
+    inside = (at_row >= 0) & (at_column >= 0)
+    counts = np.zeros((len(shown) + bool(unseen.any()), len(shown)), np.int64)
+    np.add.at(counts, (at_row[inside], at_column[inside]), 1)
+    names = [labels[i] for i in shown.tolist()]
     return Heatmap(
         "Confusion matrix",
-        counts[np.ix_(kept, shown)],
-        row_labels=[names[i] for i in kept],
-        column_labels=[names[i] for i in shown],
+        counts,
+        row_labels=[*names, _UNSEEN] if unseen.any() else names,
+        column_labels=names,
         row_title="true",
         column_title="predicted",
         note=note,
     )
+
+
+def most_confused(judged: Judged, labels: Sequence[str]) -> Table:
+    """The pairs of classes that are taken for one another most often, of all classes."""
+    true, said = judged.truth["index"], judged.predicted["index"]
+    places = len(labels) + 1
+    wrong = true != said
+    pairs, counts = np.unique(true[wrong] % places * places + said[wrong], return_counts=True)
+    of_class = np.bincount(true % places, minlength=places)  # -1 % places is the last place
+    names = [*labels, _UNSEEN]
+    lines = []
+    for at in np.argsort(-counts, kind="stable")[:_MOST_PAIRS]:
+        is_true, is_said = divmod(int(pairs[at]), places)
+        part = f"{counts[at] / of_class[is_true]:.0%}"
+        lines.append((names[is_true], names[is_said], f"{counts[at]:,}", part))
+    header = ("true", "predicted", "rows", "of the true class")
+    note = "" if lines else "No row is wrong."
+    return Table("Most often confused", header, lines, note)
 
 
 def calibration(judged: Judged, labels: Sequence[str]) -> Curves:

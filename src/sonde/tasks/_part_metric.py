@@ -33,11 +33,18 @@ class PartMetric(Metric):
     inner: Metric
     place: int
     """Which of the tasks it judges."""
+    part: str = ""
+    """The name of that task's target."""
 
     @property
     def label(self) -> str:
         """Its own."""
         return self.inner.label
+
+    @property
+    def about(self) -> str:  # type: ignore[override]  # the task's target
+        """The target."""
+        return self.part
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]  # the inner metric's

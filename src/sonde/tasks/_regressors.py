@@ -10,7 +10,7 @@ import numpy as np
 from sonde.contracts.task import Arrays, Design
 from sonde.core.port import PRESENT
 from sonde.tasks._estimators import linear, observed, tree_options, unfinished_is_fine
-from sonde.tasks._value_losses import Counts
+from sonde.tasks._value_losses import Counts, Parts
 
 
 def boosted(
@@ -119,6 +119,32 @@ def linear_counts(
         return {"value": _fitted(model, train, test, target, counts)}
 
 
+def boosted_parts(train: Design, test: Design, seed: int, *, target: str, parts: Parts) -> Arrays:
+    """Boosted trees for absolute errors, each counted as a part of the truth."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(loss="absolute_error", **tree_options(train, seed))
+    fitted_on, asked = observed(train, test, _known(train, target))
+    values = _in_unit(train, target, parts)
+    model.fit(fitted_on, values, sample_weight=parts.weights(values))
+    return {"value": parts.standardised(model.predict(asked))}
+
+
+def median_of_parts(
+    train: Design,
+    test: Design,
+    seed: int,  # noqa: ARG001  # every baseline is given one
+    *,
+    target: str,
+    parts: Parts,
+) -> Arrays:
+    """The one answer of least error as a part of the truth: the median by weight 1 / |value|."""
+    values = np.sort(_in_unit(train, target, parts))
+    reached = parts.weights(values).cumsum()
+    value = values[np.searchsorted(reached, reached[-1] / 2)]
+    return {"value": np.full(len(test.numbers), parts.standardised(value), np.float32)}
+
+
 def middle(quantiles: Sequence[float]) -> int:
     """The place of the quantile that is answered with: the nearest to the median."""
     return int(np.argmin([abs(quantile - 0.5) for quantile in quantiles]))
@@ -150,6 +176,14 @@ def _values(train: Design, target: str) -> np.ndarray:
     """(n,) targets of the rows that have one."""
     known: np.ndarray = train.targets[target][_known(train, target)]
     return known
+
+
+def _in_unit(train: Design, target: str, parts: Parts) -> np.ndarray:
+    """(n,) float64 the same in the caller's unit."""
+    import torch
+
+    found: np.ndarray = parts.values(torch.from_numpy(_values(train, target)).double()).numpy()
+    return found
 
 
 def _known(train: Design, target: str) -> np.ndarray:

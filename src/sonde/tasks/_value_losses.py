@@ -1,7 +1,8 @@
 """What a regression costs while it is learned, row by row, in standard deviations of the target.
 
 Which number is best depends on the loss: the mean for squared and Poisson loss, the median for the
-absolute one, a quantile for its own, and something between mean and median for Huber's.
+absolute one, a quantile for its own, something between mean and median for Huber's, and for the
+relative one the median in which a row weighs as much as its value is small.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _HIGHEST_LOG = 30.0
 """Beyond e^30 times the mean a rate is no answer, but it must stay a number."""
+
+_ROUNDING = 1e-6
+"""Values nearer to zero than this part of the usual one are zeros that were encoded and decoded."""
 
 
 def absolute(said: Tensor, true: Tensor) -> Tensor:
@@ -97,3 +101,60 @@ class Counts(NamedTuple):
                 "objective."
             )
         return cls(mean, next_one - mean)
+
+
+class Parts(NamedTuple):
+    """How standardised values and the caller's unit belong together, for errors as parts of truth.
+
+    Attributes:
+        mean: of what is standardised: the value, or its signed logarithm sign(x) ln(1 + |x|).
+        deviation: of the same.
+        bent: whether it is the logarithm.
+        zero: values nearer to zero count as zeros.
+    """
+
+    mean: float
+    deviation: float
+    bent: bool
+    zero: float
+
+    def values(self, standardised: Tensor) -> Tensor:
+        """(B,) in the caller's unit."""
+        found = standardised * self.deviation + self.mean
+        return found.sign() * found.abs().clamp(max=_HIGHEST_LOG).expm1() if self.bent else found
+
+    def standardised(self, values: np.ndarray) -> np.ndarray:
+        """(N,) float32 from the caller's unit."""
+        found = np.copysign(np.log1p(np.abs(values)), values) if self.bent else values
+        encoded: np.ndarray = ((found - self.mean) / self.deviation).astype(np.float32)
+        return encoded
+
+    def loss(self, said: Tensor, true: Tensor) -> Tensor:
+        """(B,) |said - true| / |true|, both standardised; 0 where the truth is 0, as in `mape`."""
+        true = self.values(true)
+        defined = true.abs() > self.zero
+        return ((self.values(said) - true) / true.where(defined, 1.0)).abs() * defined
+
+    def weights(self, values: np.ndarray) -> np.ndarray:
+        """(N,) what a row's absolute error counts: 1 / |value|, 0 for zeros."""
+        size = np.abs(values)
+        parts: np.ndarray = np.divide(1.0, size, out=np.zeros_like(size), where=size > self.zero)
+        return parts
+
+    @classmethod
+    def of(cls, column: Column) -> Parts:
+        """From the fitted target column.
+
+        Raises:
+            UsageError: it is scaled by quantiles, which have no formula to learn through.
+        """
+        found = np.asarray(column.decode(np.array([0.0, 1.0, 2.0])), np.float64)
+        for bent, bases in ((False, found), (True, np.copysign(np.log1p(np.abs(found)), found))):
+            mean, next_one, after = bases.tolist()
+            if abs(after - 2 * next_one + mean) <= 1e-6 * (abs(mean) + abs(after)):
+                zero = _ROUNDING * (abs(mean) + abs(next_one - mean))
+                return cls(mean, next_one - mean, bent, zero)
+        raise UsageError(
+            f"objective: relative cannot learn through the quantiles that scale column "
+            f"{column.name!r}. Take scale: log or scale: standard for it, or another objective."
+        )

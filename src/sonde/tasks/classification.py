@@ -267,6 +267,8 @@ class Classification(SupervisedTask):
             _class_panels.by_class(judged, self._labels),
             _class_panels.most_wrong(judged, self._labels),
         ]
+        if len(self._labels) > _class_panels.MANY_CLASSES:
+            shown.insert(1, _class_panels.most_confused(judged, self._labels))
         if self.cut is None or self.cut_score is None:
             return shown
         settled = _decisions.Threshold(self.cut, self.cut_score)

@@ -41,15 +41,19 @@ class Regression(SupervisedTask):
     """
 
     target: str
-    objective: Literal["squared", "absolute", "huber", "quantile", "poisson"] = "squared"
+    objective: Literal["squared", "absolute", "huber", "quantile", "poisson", "relative"] = (
+        "squared"
+    )
     """Squared error asks for the mean, absolute for the median, quantile for quantiles, Poisson for
-    the mean of counts; Huber's lies between mean and median and is not led by a few far values."""
+    the mean of counts; Huber's lies between mean and median and is not led by a few far values;
+    relative asks for the least error as a part of the truth (MAPE), which lies below the median."""
     delta: float = Field(1.0, gt=0)
     """Of Huber's: where far begins, in standard deviations of the target."""
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Of the quantile objective, ascending; 0.1, 0.5 and 0.9 where none are named."""
 
     _counts: _value_losses.Counts | None = PrivateAttr(None)
+    _parts: _value_losses.Parts | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
@@ -69,6 +73,7 @@ class Regression(SupervisedTask):
             cls(target="amount", objective="quantile", quantiles=(0.9,)),
             cls(target="amount", objective="quantile"),
             cls(target="amount", objective="poisson"),
+            cls(target="amount", objective="relative"),
         ]
 
     def bind(self, columns: Mapping[str, Column]) -> Self:
@@ -87,6 +92,8 @@ class Regression(SupervisedTask):
         bound = super().bind(columns)
         if self.objective == "poisson":
             bound._counts = _value_losses.Counts.of(columns[self.target])
+        if self.objective == "relative":
+            bound._parts = _value_losses.Parts.of(columns[self.target])
         return bound
 
     @property
@@ -155,7 +162,13 @@ class Regression(SupervisedTask):
                 f"{int((~known).sum()):,} of {len(known):,} rows have no {self.target!r} and "
                 "cannot be judged. Fill it in, or leave those rows out."
             )
-        return {"value": self._in_unit(targets[self.target])}
+        encoded = targets[self.target]
+        below, values, above = (
+            self._in_unit(np.asarray(near))
+            for near in (np.nextafter(encoded, -np.inf), encoded, np.nextafter(encoded, np.inf))
+        )
+        values[(below <= 0) & (above >= 0)] = 0.0  # an exact 0 has no relative error
+        return {"value": values}
 
     @property
     def main_metric(self) -> str:  # type: ignore[override]  # it follows the objective
@@ -176,6 +189,8 @@ class Regression(SupervisedTask):
             names = tuple(map(_name, self._levels)) if len(self._levels) > 1 else ("value",)
             loss = MeanQuantileLoss(quantiles=self._levels, of=names)
             return {"quantile loss": loss, **absolute, **squared, **shared}
+        if self.objective == "relative":
+            return {"mape": MeanAbsolutePercentageError(), **absolute, **squared, **shared}
         if self.objective in ("absolute", "huber"):
             return {**absolute, **squared, **shared}
         return {**squared, **absolute, **shared}
@@ -198,6 +213,13 @@ class Regression(SupervisedTask):
                     "gradient boosting": partial(_regressors.boosted_counts, counts=self._counts),
                     "linear": partial(_regressors.linear_counts, counts=self._counts),
                     "mean": _regressors.mean,
+                }
+            case "relative":
+                assert self._parts is not None, "a bound task knows its parts"
+                rivals = {
+                    "gradient boosting": partial(_regressors.boosted_parts, parts=self._parts),
+                    "linear": _regressors.ridge,
+                    "weighted median": partial(_regressors.median_of_parts, parts=self._parts),
                 }
             case "absolute":
                 rivals = {
@@ -241,6 +263,9 @@ class Regression(SupervisedTask):
             case "poisson":
                 assert self._counts is not None, "a bound task knows its counts"
                 return self._counts.loss(said, true)
+            case "relative":
+                assert self._parts is not None, "a bound task knows its parts"
+                return self._parts.loss(said, true)
             case _:
                 return (said - true).square()
 

@@ -202,7 +202,7 @@ class Several(SupervisedTask):
     def metrics(self) -> Mapping[str, Metric]:
         """Every task's main score, then all others."""
         every = {
-            f"{part} {name}": PartMetric(inner=metric, place=place)
+            f"{part} {name}": PartMetric(inner=metric, place=place, part=part)
             for place, (part, task) in enumerate(self._parts.items())
             for name, metric in task.metrics().items()
         }

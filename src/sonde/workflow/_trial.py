@@ -19,7 +19,7 @@ from sonde.contracts.task import SupervisedTask
 from sonde.core import seed
 from sonde.core.batch import Batch, to_device
 from sonde.core.errors import UsageError
-from sonde.core.notice import listening
+from sonde.core.notice import listening, unheard
 from sonde.learn._descent import DescentSettings
 from sonde.run.context import RunContext, RunData
 from sonde.run.directory import RunDirectory
@@ -100,14 +100,10 @@ def trial(recipe: Recipe | Mapping[str, Any] | str | Path, data: Any) -> Iterato
     """A recipe prepared as for a run, in a folder that is gone afterwards; nothing is printed."""
     checked = as_recipe(recipe)
     source = open_source(checked, data)
-    with TemporaryDirectory() as folder, listening(_unheard):
+    with TemporaryDirectory() as folder, listening(unheard):  # a trial has no journal
         directory = RunDirectory(Path(folder) / "trial")
         directory.path.mkdir()
         yield Trial(prepare(checked, source, directory, source.fingerprint()))
-
-
-def _unheard(message: str, important: bool, facts: dict[str, Any]) -> None:
-    """A trial has no journal; what it finds is said by who asked for it."""
 
 
 def folds(parts: Assignment, count: int, key: int) -> Iterator[Assignment]:

@@ -13,6 +13,7 @@ import numpy as np
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Score
 from sonde.core.errors import UsageError
+from sonde.core.notice import listening, unheard
 from sonde.core.text import finite, to_json
 from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory, claim
@@ -92,7 +93,8 @@ def cross_validate(
     """
     checked = as_recipe(recipe)
     source = open_source(checked, data)
-    resolved, _ = resolve(checked, source)
+    with listening(unheard):  # each fold's run tells what it finds
+        resolved, _ = resolve(checked, source)
     assert resolved.split is not None
     number = resolved.split.num_assignments
     if number < 2:
@@ -103,11 +105,12 @@ def cross_validate(
     fingerprint = source.fingerprint()
     identity = {"recipe": checked.identity(), "data": fingerprint}
     home = Path(run_dir) if run_dir is not None else _next(source.title, identity)
+    said: set[str] = set()
 
     def run(fold: int | None) -> Run:
         name = "all" if fold is None else f"fold-{fold}"
         directory = claim(home / name, identity | {"fold": fold})
-        job = Job(checked, source, fingerprint, directory, fold, audit=audit and fold == 0)
+        job = Job(checked, source, fingerprint, directory, fold, audit and fold == 0, said)
         return carry_out(job, judge=fold is not None)
 
     folds = [run(fold) for fold in range(number)]
@@ -124,7 +127,8 @@ def _next(title: str, identity: Mapping[str, Any]) -> Path:
     """The unfinished folder of this very cross-validation, else the next free one."""
     for number in count(1):
         home = Path("runs") / f"{title}-folds-{number}"
-        facts = RunDirectory(home / "fold-0").facts
+        first = RunDirectory(home / "fold-0")
+        facts = {} if first.given_back else first.facts
         whole = RunDirectory(home / "all").finished
         if not facts or (not whole and all(facts.get(k) == v for k, v in identity.items())):
             return home

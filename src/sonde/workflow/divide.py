@@ -17,10 +17,12 @@ from sonde.contracts.data import Assignment, Rows, Source, World
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
 from sonde.core.notice import tell
+from sonde.core.port import is_reserved
+from sonde.core.text import to_flow
 from sonde.data.copies import copies
 from sonde.data.picked import picked
 from sonde.data.splits._copies import equal_by_chance, keep_together
-from sonde.data.suspects import suspects
+from sonde.data.suspects import accepting, suspects
 
 _LOOKED_AT = 20_000
 """Training rows in which it is looked for columns that give the target away."""
@@ -96,31 +98,36 @@ def refuse_suspects(recipe: Recipe, source: Source, train: np.ndarray) -> None:
     targets = set(recipe.task.targets)
     answers = {f: columns[name].port for name in targets for f in columns[name].reads}
     inputs = {f: None for name in columns if name not in targets for f in columns[name].reads}
-    _check_accepted(recipe, [*columns, *(f.name for f in source.fields())])
+    named = [f.name for f in source.fields() if not is_reserved(f.name)]
+    _check_accepted(recipe, [*columns, *named])
     accepted = {f for n in recipe.accept for f in (columns[n].reads if n in columns else (n,))}
-    asked = [f for f in inputs if f not in answers and f not in accepted]
+    asked = [f for f in inputs if f not in accepted]
+    own = {f: "an input that reads the target itself" for f in asked if f in answers}
+    _refuse(own, recipe.accept)
     if not asked or not answers or not len(train):
         return
     some = train[:: -(-len(train) // _LOOKED_AT)]
-    table = pa.Table.from_batches(list(picked(source, [*inputs, *answers], some)))
+    table = pa.Table.from_batches(list(picked(source, list(inputs | answers), some)))
     fields = {f: table.column(f) for f in inputs if f not in answers}
     found: dict[str, str] = {}
     for field, port in answers.items():
         numeric = port.kind == "scalar"
         found |= suspects(fields, table.column(field), name=repr(field), numeric=numeric)
     if set(found) < set(fields):
-        _refuse({f: why for f, why in found.items() if f in asked})
+        _refuse({f: why for f, why in found.items() if f in asked}, recipe.accept)
 
 
-def _refuse(found: Mapping[str, str]) -> None:
+def _refuse(found: Mapping[str, str], accepted: Sequence[str]) -> None:
     if not found:
         return
     lines = [f"column {field!r}: {why}" for field, why in found.items()]
+    wanted = [*accepted, *found]
     is_known, them = ("it is", "it") if len(found) == 1 else ("they are", "them")
     raise DataError(
         "\n       ".join(lines) + "\n       A column that gives the answer away makes a score "
         f"that will not be met again. If {is_known} known before the answer is, add to the recipe  "
-        f"accept: [{', '.join(found)}]; else take {them} out of its columns."
+        f"accept: {to_flow(wanted)}, or to the command  {accepting(wanted)}; else take {them} out "
+        "of the columns."
     )
 
 

@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,7 @@ class Job:
         fingerprint: of the source's data.
         fold: of the recipe's split; None trains on the rows of all folds.
         audit: whether the data is looked at for what may flatter the scores.
+        said: what the terminal was told already, by other folds too; each has its own journal.
     """
 
     recipe: Recipe
@@ -158,6 +159,7 @@ class Job:
     directory: RunDirectory
     fold: int | None = 0
     audit: bool = True
+    said: set[str] = field(default_factory=set)
 
 
 def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = True) -> Run:
@@ -168,7 +170,10 @@ def carry_out(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool = Tru
         if directory.finished and not unopened:
             return Run(directory, Bundle.load(directory.model))
         directory.note(fold=job.fold)
-        return _seal(job, callbacks=callbacks, judge=judge)
+        try:
+            return _seal(job, callbacks=callbacks, judge=judge)
+        finally:
+            directory.give_back()
 
 
 def reseal(recipe: Recipe, source: Source, directory: RunDirectory, *, judge: bool = False) -> Run:
@@ -182,7 +187,7 @@ def reseal(recipe: Recipe, source: Source, directory: RunDirectory, *, judge: bo
 def _seal(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool) -> Run:
     """Train from wherever the run stands, judge, seal, and open what was sealed."""
     directory = job.directory
-    with _told(directory) as shown:
+    with _told(directory, job.said) as shown:
         prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
         if job.audit:
             audit_run(prepared, directory)
@@ -229,7 +234,8 @@ def described(prepared: Prepared) -> list[str]:
     lines = [f"columns    {listed(kinds, 6)}", f"model      {recipe.model.describe()}"]
     if recipe.split is not None:
         lines.insert(0, f"split      {sizes} ({recipe.split.kind}, seed {recipe.split.seed})")
-    return lines + [f"left out   {name}: {why}" for name, why in prepared.excluded.items()]
+    left_out = {n: why for n, why in prepared.excluded.items() if n not in prepared.suspect}
+    return lines + [f"left out   {name}: {why}" for name, why in left_out.items()]
 
 
 def _lost(prepared: Prepared) -> list[str]:
@@ -273,13 +279,19 @@ def _golden_rows(prepared: Prepared, given: Sequence[str]) -> pa.RecordBatch:
 
 
 @contextmanager
-def _told(directory: RunDirectory) -> Iterator[Reporter]:
-    """The terminal; notices go there and into the journal, on the threads the run began with."""
+def _told(directory: RunDirectory, said: set[str]) -> Iterator[Reporter]:
+    """The terminal; notices go there and into the journal once, on the run's first threads."""
     journal, shown = directory.journal, reporter()
+    heard: set[str] = set()
 
     def listener(message: str, important: bool, facts: dict[str, Any]) -> None:
+        if message in heard:  # a score says the same after every epoch and of every rival
+            return
+        heard.add(message)
         journal.event("notice", message=message, **facts)
-        (shown.say if important else shown.tell)(message)
+        if message not in said:
+            (shown.say if important else shown.tell)(message)
+        said.add(message)
 
     with listening(listener):
         _same_machine(directory)

@@ -76,6 +76,7 @@ class Prepared:
         data: parts, fitted columns, store.
         excluded: field -> why it is not among the columns.
         reasons: column -> why it has its kind, where that was inferred.
+        suspect: the excluded ones that seem to give a target away; they were said already.
         bad_rows: how many rows were set aside as unreadable.
         unlabelled: how many rows were left out because their target is missing.
     """
@@ -84,6 +85,7 @@ class Prepared:
     data: RunData
     excluded: dict[str, str]
     reasons: dict[str, str]
+    suspect: frozenset[str] = frozenset()
     bad_rows: int = 0
     unlabelled: int = 0
 
@@ -132,6 +134,7 @@ def prepare(
         data=RunData(columns, store, parts, source),
         excluded={n: f.excluded for n, f in findings.items() if f.excluded and n not in columns},
         reasons={n: f.reason for n, f in findings.items() if n in columns},
+        suspect=frozenset(n for n, f in findings.items() if f.suspect and n not in columns),
         bad_rows=len(bad) + sum(not error.harmless for error in rows.errors),
         unlabelled=unlabelled,
     )
@@ -162,7 +165,7 @@ def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspect
         return named, None
     check_fields(source, open_targets)
     inspection = inspect_source(source).beside(open_targets, recipe.accept)
-    inferred = infer_columns(inspection, open_targets)
+    inferred = infer_columns(inspection, open_targets, recipe.accept)
     if recipe.columns is None:
         return inferred, inspection
     return named | {name: inferred[name] for name in open_targets}, inspection

@@ -15,7 +15,8 @@ import torch
 
 from sonde import __version__
 from sonde.contracts.data import Column, Source
-from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Task
+from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Table, Task
 from sonde.core.text import to_yaml
 from sonde.data.rows import to_jsonable
 from sonde.evaluate.contents import (
@@ -25,11 +26,14 @@ from sonde.evaluate.contents import (
     Provenance,
     Report,
     ShownRow,
+    by_target,
 )
 from sonde.evaluate.report import write_report
+from sonde.evaluate.scores import number
 from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
+from sonde.workflow._in_words import by_default, chosen, in_words
 from sonde.workflow.audit import audit_panels
 from sonde.workflow.prepare import Prepared, raw_rows
 from sonde.workflow.verdict import Verdict
@@ -51,13 +55,8 @@ def report_run(
     outcome = outcome_of(
         bundle.task, verdict, panels, shown_rows(named, prepared.source, prepared.columns)
     )
-    asked = {
-        "data": prepared.source.title,
-        "task": in_words(recipe.task.dump()),
-        "model": f"{recipe.model.describe()}, {_weights(bundle):,} weights",
-        "learning": in_words(recipe.paradigm.dump()),
-        "seed": str(recipe.seed),
-    }
+    model = f"{recipe.model.describe()}, {_weights(bundle):,} weights"
+    asked = asked_of(recipe, prepared.source, model) | {"seed": str(recipe.seed)}
     provenance = Provenance(
         to_yaml(recipe.dump()),
         versions(),
@@ -65,12 +64,31 @@ def report_run(
         verdict.opened,
         recipe.paradigm.exactness,
     )
-    learning = _learning(directory)
+    learning = _learning(directory, outcome.about)
     title = f"{prepared.source.title} ({directory.path.name})"
     card = _data_card(prepared, directory)
+    untouched = untouched_of(recipe)
     write_report(
-        directory.report, Report(title, asked, card, learning, outcome, provenance, findings)
+        directory.report,
+        Report(title, asked, card, learning, outcome, provenance, findings, untouched),
     )
+
+
+def asked_of(recipe: Recipe, source: Source, model: str) -> dict[str, str]:
+    """What was asked for: the data, and of each part of the recipe what somebody chose."""
+    return {
+        "data": source.title,
+        "task": chosen(recipe.task),
+        "model": model,
+        "learning": chosen(recipe.paradigm),
+    }
+
+
+def untouched_of(recipe: Recipe) -> dict[str, str]:
+    """The options that nobody chose."""
+    parts = {"task": recipe.task, "model": recipe.model, "learning": recipe.paradigm}
+    said = {name: by_default(spec) for name, spec in parts.items() if spec is not None}
+    return {name: words for name, words in said.items() if words}
 
 
 def outcome_of(
@@ -85,6 +103,7 @@ def outcome_of(
         panels,
         rows,
         verdict.gains,
+        {name: metric.about for name, metric in task.metrics().items() if metric.about},
     )
 
 
@@ -98,24 +117,6 @@ def found_in(
 
 def _weights(bundle: Bundle) -> int:
     return sum(weight.numel() for weight in bundle.network.parameters())
-
-
-def in_words(plain: Mapping[str, Any]) -> str:
-    """`supervised, batch_size 64, budget (epochs 5)`: options that say something."""
-    words = [str(plain["kind"])] if "kind" in plain else []
-    for name, value in plain.items():
-        if name == "kind" or value is None or value in ([], {}):
-            continue
-        words.append(f"{name} {_value_in_words(value)}")
-    return ", ".join(words)
-
-
-def _value_in_words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"({in_words(value)})"
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        return " and ".join(_value_in_words(item) for item in value)
-    return str(value)
 
 
 def _data_card(prepared: Prepared, directory: RunDirectory) -> DataCard:
@@ -140,22 +141,33 @@ def _data_card(prepared: Prepared, directory: RunDirectory) -> DataCard:
     )
 
 
-def _learning(directory: RunDirectory) -> list[Curves]:
-    """Loss over steps, and every validation score over steps, a figure each."""
+def _learning(directory: RunDirectory, about: Mapping[str, str]) -> list[Panel]:
+    """Loss over steps, and validation scores over steps, a figure each."""
     steps = last_of_each_step(directory.journal_path, "step")
     epochs = last_of_each_step(directory.journal_path, "epoch")
-    found = []
+    found: list[Panel] = []
     for phase in dict.fromkeys(line["phase"] for line in steps):
         trained = [line for line in steps if line["phase"] == phase]
         valid = [line for line in epochs if line["phase"] == phase]
         series = {"training": _curve(trained, "loss"), "validation": _curve(valid, "loss")}
         series = {name: points for name, points in series.items() if len(points[0])}
         found.append(Curves(f"{phase}: loss", series, "step", "loss"))
-        others = [k for line in valid[:1] for k in line if k not in _BESIDES]
-        for name in others[:6]:
+        scored = [k for line in valid[:1] for k in line if k not in _BESIDES]
+        shown = by_target(scored[:6], about)
+        if len(valid) == 1:
+            found.append(_only_evaluation(phase, valid[0], by_target(scored, about)))
+            continue
+        for name in shown:
             points = {"validation": _curve(valid, name)}
             found.append(Curves(f"{phase}: {name}", points, "step", name))
     return found
+
+
+def _only_evaluation(phase: str, line: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """Scores that were taken once: one point is no curve."""
+    rows = [(name, number(float(line[name]))) for name in names if isinstance(line[name], float)]
+    note = f"Taken once, after step {line['step']:,}: there is no curve to draw."
+    return Table(f"{phase}: validation scores", ("score", "value"), rows, note)
 
 
 _BESIDES = ("event", "time", "phase", "step", "loss")
@@ -183,7 +195,8 @@ def shown_rows(
     shown = {}
     for chunk in raw_rows(source, np.array(sorted(wanted)), 64):
         pictures = _pictures(chunk, columns)
-        fields = chunk.drop_columns([*pictures, "#row"])
+        own = [name for name in chunk.schema.names if name.startswith("#")]  # no fields of the data
+        fields = chunk.drop_columns([*pictures, *own])
         rows = to_jsonable(fields) if fields.num_columns else [{}] * chunk.num_rows
         for at, row in enumerate(chunk.column("#row").to_pylist()):
             images = {name: column[at] for name, column in pictures.items()}

@@ -9,15 +9,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sonde.contracts.data import Source
-from sonde.contracts.task import Judged, Panel, Table, Task
+from sonde.contracts.recipe import Recipe
+from sonde.contracts.task import Judged, Panel, Score, Table, Task
 from sonde.core.text import read_text
-from sonde.evaluate.contents import ColumnCard, DataCard, Provenance, Report
+from sonde.evaluate.contents import ColumnCard, DataCard, Provenance, Report, by_target
 from sonde.evaluate.report import write_report
-from sonde.evaluate.scores import number, shown, signed
+from sonde.evaluate.scores import number, signed
 from sonde.evaluate.significance import corrected_t
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import read_journal
-from sonde.workflow.report import in_words, outcome_of, shown_rows, versions
+from sonde.workflow._in_words import chosen, in_words
+from sonde.workflow.report import asked_of, outcome_of, shown_rows, untouched_of, versions
 
 if TYPE_CHECKING:
     from sonde.workflow.cross_validate import Runs
@@ -32,34 +34,32 @@ def report_folds(runs: Runs, task: Task, judged: Judged, source: Source) -> None
     panels = task.panels(judged)
     rows = shown_rows(panels, source, first.bundle.columns)
     outcome = outcome_of(task, runs.verdict, panels, rows)
-    recipe = first.bundle.recipe
-    asked = {
-        "data": source.title,
-        "task": in_words(recipe["task"]),
-        "model": in_words(recipe["model"]),
-        "learning": in_words(recipe["paradigm"]),
-        "folds": f"{len(runs.folds)}, {in_words(recipe['split'])}",
-    }
+    recipe = Recipe.parse(first.bundle.recipe)
+    assert recipe.model is not None and recipe.split is not None
+    asked = asked_of(recipe, source, recipe.model.describe())
+    asked["folds"] = f"{len(runs.folds)}, {chosen(recipe.split)}"
     columns = [
         ColumnCard(name, column.kind, "target" if name in task.targets else "input")
         for name, column in first.bundle.columns.items()
     ]
-    card = DataCard({"tested": len(judged.rows)}, in_words(recipe["split"]), columns)
-    times = {f"fold {place}": _seconds(run) for place, run in enumerate(runs.folds)}
+    card = DataCard({"tested": len(judged.rows)}, in_words(recipe.split.dump()), columns)
+    times = {f"fold {place}": _seconds(run) for place, run in enumerate(runs.folds, 1)}
     exactness = str(first.bundle.facts.get("exactness", ""))
     again = Provenance(
         read_text(first.directory.recipe), versions(), times, runs.verdict.opened, exactness
     )
     title = f"{source.title} ({len(runs.folds)} folds)"
     found = {"Fold by fold": fold_panels(runs, task)}
-    write_report(runs.report, Report(title, asked, card, [], outcome, again, found))
+    untouched = untouched_of(recipe)
+    write_report(runs.report, Report(title, asked, card, [], outcome, again, found, untouched))
 
 
 def fold_panels(runs: Runs, task: Task) -> list[Panel]:
     """Every score over the folds, and how clearly rivals are behind from fold to fold."""
     folds = range(min(len(runs.folds), _MOST_FOLDS_SHOWN))
     lines = []
-    for name in runs.scores:
+    about = {name: metric.about for name, metric in task.metrics().items()}
+    for name in by_target(list(runs.scores), about):
         values = runs.of_folds(name)
         each = [number(float(values[fold])) for fold in folds]
         deviation = number(float(values.std(ddof=1)))
@@ -78,13 +78,20 @@ def _beside_rivals(runs: Runs, task: Task) -> Table:
         gained = sign * (runs.of_folds(name) - runs.of_folds(name, rival))
         p = corrected_t(gained, tested_to_trained(runs.folds[0].directory))
         won = f"{int((gained > 0).sum())} of {len(gained)}"
-        lines.append((rival, shown(gains[name]), signed(float(gained.mean())), won, number(p)))
+        lines.append((rival, _gain(gains[name]), signed(float(gained.mean())), won, number(p)))
     heading = ("rival", "gain on all rows", "mean over folds", "folds won", "p")
     note = (
         f"{name}. The interval takes the trained models as they are; p, of no difference over the "
         "folds, knows that training rows overlap (Nadeau and Bengio, 2003)."
     )
     return Table("Gain over rivals", heading, lines, note)
+
+
+def _gain(score: Score) -> str:
+    """A gain with its interval: `+0.012 [-0.003, +0.027]`."""
+    if score.low is None or score.high is None:
+        return signed(score.value)
+    return f"{signed(score.value)} [{signed(score.low)}, {signed(score.high)}]"
 
 
 def tested_to_trained(directory: RunDirectory) -> float:

@@ -43,6 +43,15 @@ def test_a_target_that_no_task_predicts_is_told(table: str) -> None:
         begin(table, "day")
 
 
+def test_the_part_is_no_target(tmp_path: Path) -> None:
+    parts = {"train_x": np.zeros(4), "train_part": np.zeros(4), "test_x": np.zeros(2)}
+    np.savez(tmp_path / "a.npz", **parts, test_part=np.zeros(2))
+    with pytest.raises(UsageError, match=r"Columns: x, part$"):
+        begin(str(tmp_path / "a.npz"), None)
+    with pytest.raises(UnknownColumn, match=r"no column '#part'\. Did you mean 'part'\?"):
+        begin(str(tmp_path / "a.npz"), "#part")
+
+
 def test_each_of_several_targets_must_be_there(table: str) -> None:
     with pytest.raises(UnknownColumn, match=r"has no column 'sise'\. Did you mean 'size'"):
         begin(table, "sort,sise")

@@ -240,6 +240,83 @@ def test_a_number_is_regressed_from_the_data_alone(shell: Shell) -> None:
     assert "runs/sum-1/model.sonde" in out
 
 
+@pytest.mark.parametrize("mistake", [
+    ["--set", "columns={aera: number, sort: category}"],
+    ["--set", "source.path=bad.csv"],
+    ["--set", "paradigm.stop.score=acuracy"],
+    ["--set", "columns={area: number, again: {kind: category, field: sort}, sort: category}"],
+], ids=["unknown column", "unreadable rows", "unknown score", "column that tells all"])  # fmt: skip
+def test_after_a_mistake_the_corrected_command_has_its_folder(
+    mistake: list[str], shell: Shell
+) -> None:
+    words = ["train", "recipe.yaml", "--no-judge", "--run-dir", "here"]
+    code, _, err = shell(*words, *mistake)
+    assert code in (2, 65), err
+    code, _, err = shell(*words)
+    assert code == 0, err
+    assert from_yaml(Path("here/recipe.yaml").read_text())["columns"].keys() == {"area", "sort"}
+    code, _, err = shell(*words, *mistake)
+    assert (code, "here holds another run" in err) == (2, True)
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--epochs", "-5"], "--epochs: got -5.0, expected greater than 0"),
+    (["--seed", "-1"], "--seed: got -1, expected greater than or equal to 0"),
+    (["--set", "paradigm.budget={"], "--set paradigm.budget={: got '{', expected a value such"),
+    (["--set", "seed=1", "--set", "seed.x=1"], "got 'seed' as 1, which has no options"),
+])  # fmt: skip
+def test_a_flag_that_cannot_be_meant_is_refused_before_the_data_is_read(
+    words: list[str], told: str, shell: Shell
+) -> None:
+    code, _, err = shell("train", "none.csv", "--target", "sort", *words)
+    assert (code, told in err) == (2, True), err
+    assert "YAML" not in err
+
+
+@pytest.mark.parametrize("command", [["train"], ["compare"], ["data", "list"]])
+def test_help_shows_no_flag_that_means_nothing(command: list[str], shell: Shell) -> None:
+    _, out, _ = shell(*command, "--help")
+    assert "--json" in out
+    assert not [flag for flag in ("--no-no", "--empty", "--no-json", "--no-debug") if flag in out]
+
+
+def test_the_picture_of_learning_rates_takes_a_free_name(shell: Shell) -> None:
+    Path("learning-rate.svg").write_text("mine")
+    words = ["train", "recipe.yaml", "--find-learning-rate"]
+    code, out, err = shell(*words)
+    assert (code, "picture: learning-rate-2.svg" in out) == (0, True), err
+    assert Path("learning-rate.svg").read_text() == "mine"
+    code, out, err = shell(*words, "--run-dir", "here", "--json")
+    assert (code, from_json(out)["picture"]) == (0, "here/learning-rate.svg"), err
+    code, _, err = shell("train", "recipe.yaml", "--run-dir", "here", "--no-judge")
+    assert code == 0, err
+    assert Path("here/learning-rate.svg").exists()
+
+
+def test_a_suspect_is_told_once(home: Path) -> None:
+    """On a terminal, over all folds, and once in each journal."""
+    lines = [f"{row * 7 % 61},{'ab'[row % 2]},{'xy'[row % 2]}" for row in range(80)]
+    Path("leak.csv").write_text("area,sort,paid\n" + "\n".join(lines) + "\n")
+    kfold = "{kind: kfold, num_folds: 2}"
+    words = ["train", "leak.csv", "--target", "sort", "--epochs", "1", "--model", "linear"]
+    for more, journals in (["--no-judge"], 1), (["--set", f"split={kfold}"], 3):
+        code = "import sys; from sonde.app import cli; cli.main(sys.argv[1:])"
+        command = [sys.executable, "-c", code, *words, *more, "--run-dir", f"run {journals}"]
+        env = os.environ | {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+        assert "columns    area number" in done.stderr, "it is shown as on a terminal"
+        assert done.stderr.count("paid: it alone almost decides sort") == 1
+        told = [path.read_text() for path in Path(f"run {journals}").rglob("journal.jsonl")]
+        assert [text.count("paid: it alone") for text in told] == [1] * journals
+
+
+def test_what_init_finds_is_said_as_a_sentence(shell: Shell) -> None:
+    lines = [f"{row * 7 % 61},{'ab'[row % 2]},{'xy'[row % 2]}" for row in range(80)]
+    Path("leak.csv").write_text("area,sort,paid\n" + "\n".join(lines) + "\n")
+    code, _, err = shell("init", "leak.csv", "--target", "sort")
+    assert (code, err[:10], err.count("\n")) == (0, "left out: ", 1)
+
+
 def test_schema_prints_what_editors_need(shell: Shell) -> None:
     code, out, _ = shell("schema")
     assert code == 0

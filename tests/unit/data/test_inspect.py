@@ -159,14 +159,14 @@ def leaky() -> Inspection:
 
 def test_what_gives_the_target_away_is_left_out_and_shown() -> None:
     inspection = leaky().beside({"label": ""})
-    with pytest.warns(SondeWarning, match=r"left out: paid: it alone .* accept: \[paid\]"):
+    with pytest.warns(SondeWarning, match=r"left out: paid: it alone .* --set 'accept=\[paid\]'"):
         columns = infer_columns(inspection, {"label": ""})
     assert list(columns) == ["size", "label"]
     lines = render(inspection, "", "label").splitlines()
     assert lines[2] == ("  paid    number     ! it alone almost decides label (AUC 1.000): known "
                         "only afterwards? left out")  # fmt: skip
     assert lines[3] == "  label   category   2 values   <- target"
-    assert lines[-1].endswith("--set accept=[paid]")
+    assert lines[-1].endswith("--set 'accept=[paid]'")
 
 
 def test_accepted_fields_are_taken() -> None:
@@ -182,6 +182,25 @@ def test_likely_targets_are_pointed_at() -> None:
     assert likely_targets(looked_at(**{n: pa.array(v) for n, v in names.items()})) == [
         "MedianIncome"
     ]
+
+
+def test_where_several_fields_are_named_alike_it_is_asked_which_is_meant() -> None:
+    names = ("eu_sales", "us_sales", "all_sales")
+    inspection = looked_at(**{name: pa.array(rng.normal(size=ROWS)) for name in names})
+    shown = render(inspection, "")
+    assert "<- target?" not in shown
+    assert shown.splitlines()[-1] == (
+        "Which column is to be predicted? Candidates: all_sales, eu_sales, us_sales.  --target NAME"
+    )
+
+
+@pytest.mark.parametrize(("texts", "kind"), [
+    (["20150331", "20150401"], "date"),
+    (["2015033", "1.25e3", "-.5"], "number"),
+    (["1.12.2015", "31.3.2015"], "date"),
+])  # fmt: skip
+def test_numbers_that_are_no_dates_are_told_early(texts: list[str], kind: str) -> None:
+    assert looked_at(day=pa.array(texts * 50)).finding("day").kind == kind
 
 
 def test_pictures_are_looked_at_in_part() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+from shutil import which
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from sonde.data.suspects import suspects
+from sonde.core.text import from_yaml
+from sonde.data.suspects import accepting, suspects
 
 ROWS = 2000
 rng = np.random.default_rng(0)
@@ -70,6 +74,17 @@ def test_several_strong_measurements_are_an_easy_problem() -> None:
     assert list(suspects({**FIELDS, **alone}, LABELS)) == ["size 0"]
 
 
+def test_of_a_number_its_upper_half_is_decided() -> None:
+    """That is what the figure is of; the field need not fix the number."""
+    price = rng.gamma(2.0, size=ROWS)
+    paid = pa.array(price + rng.normal(size=ROWS) / 50)
+    sold = pa.array(np.ones(ROWS), mask=price < np.median(price))
+    found = suspects({**FIELDS, "paid": paid, "sold": sold}, pa.array(price), name="price")
+    half = "almost decides whether price is in its upper half (AUC"
+    assert found["paid"].startswith(f"it alone {half}")
+    assert found["sold"].startswith(f"whether it is filled in {half}")
+
+
 def test_parts_of_a_sum_are_found() -> None:
     parts = {f"part {i}": rng.gamma(1.0, size=ROWS).round(2) for i in range(3)}
     total = pa.array(sum(parts.values()))
@@ -94,6 +109,16 @@ def test_classes_are_weighted_by_their_rows() -> None:
     of_one = pa.array((kind == 0) + rng.normal(size=ROWS) / 9)
     of_all = pa.array(kind + rng.normal(size=ROWS) / 9)
     assert list(suspects({"one": of_one, "all": of_all}, pa.array(kind.astype(str)))) == ["all"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+def test_what_accepts_them_can_be_pasted(shell: str) -> None:
+    names = ["paid", "a, b", "no", "it's", "$HOME `x`", 'said "so"', "7", "x\u009by"]
+    if which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    line = f"printf '%s' {accepting(names)}"
+    told = subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True).stdout
+    assert from_yaml(told.removeprefix("--setaccept=")) == names
 
 
 def test_rows_without_a_target_are_left_out() -> None:

@@ -57,6 +57,50 @@ def test_a_named_folder_is_new_or_the_same_run(tmp_path: Path) -> None:
         claim(home, OTHER)
 
 
+def test_a_folder_given_back_is_anyones(tmp_path: Path) -> None:
+    """What the run that failed left goes, what the user put there stays."""
+    home = claim(tmp_path / "run", ONE)
+    home.columns.write_text("of the run that failed")
+    with home.locked():
+        home.give_back()
+    (home.path / "notes.txt").touch()
+    again = claim(home.path, OTHER)
+    assert again.facts == OTHER | {"status": "started"}
+    assert {path.name for path in home.path.iterdir()} == {"run.json", "lock", "notes.txt"}
+
+
+def test_what_has_learned_is_not_given_back(tmp_path: Path) -> None:
+    home = claim(tmp_path / "run", ONE)
+    (home.checkpoints / "step-1").mkdir(parents=True)
+    home.give_back()
+    assert claim(home.path, ONE).facts["status"] == "started"
+    with pytest.raises(UsageError, match="another run"):
+        claim(home.path, OTHER)
+
+
+def test_a_folder_given_back_is_not_taken_from_a_process_at_work(tmp_path: Path) -> None:
+    home = claim(tmp_path / "run", ONE)
+    home.give_back()
+    with home.locked(), pytest.raises(RunLocked):
+        claim(home.path, OTHER)
+    assert home.given_back
+
+
+def test_a_number_given_back_is_taken_next_but_not_instead_of_an_unfinished_run(
+    tmp_path: Path,
+) -> None:
+    choose(tmp_path, "table", ONE)
+    choose(tmp_path, "table", OTHER).give_back()
+    assert choose(tmp_path, "table", ONE).path.name == "table-1"
+    assert choose(tmp_path, "table", {"recipe": "c"}).path.name == "table-2"
+
+
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    with pytest.raises(UsageError, match=r"rows\.csv is a file"):
+        claim(tmp_path / "rows.csv", ONE)
+
+
 def test_a_folder_of_other_files_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").touch()

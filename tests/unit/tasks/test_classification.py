@@ -111,14 +111,24 @@ def test_panels_count_classes_never_seen_in_training() -> None:
 
 
 def test_of_many_classes_the_confusion_shows_the_commonest() -> None:
-    labels = [f"c{place:02d}" for place in range(30)]
+    labels = [f"c{place:03d}" for place in range(110)]
     task = classification(*labels)
-    true = np.repeat(np.arange(30), np.arange(1, 31))
-    confusion = task.panels(judged(task, np.eye(30)[true].tolist(), true.tolist()))[0]
-    assert isinstance(confusion, Heatmap)
-    assert list(confusion.row_labels) == labels[10:]
-    assert confusion.note == "The 20 commonest of 30 classes."
-    assert np.array_equal(np.diag(confusion.values), np.arange(11, 31))
+    true = np.append(np.repeat(np.arange(110), np.arange(1, 111)), -1)
+    confusion, confused = task.panels(judged(task, np.eye(110)[true].tolist(), true.tolist()))[:2]
+    assert isinstance(confusion, Heatmap) and isinstance(confused, Table)
+    assert list(confusion.row_labels) == [*labels[10:], "never seen in training"]
+    assert confusion.note == "The 100 commonest of 110 classes."
+    assert np.array_equal(np.diag(confusion.values), np.arange(11, 111))
+    assert confusion.values[-1].tolist() == [0] * 99 + [1], "an unseen class said to be the last"
+    assert confused.rows == [("never seen in training", "c109", "1", "100%")]
+
+
+def test_the_worst_confusions_are_counted_over_all_classes() -> None:
+    task = classification(*"abcdefg")
+    true, said = [0, 0, 0, 0, 1, 1, 6], [1, 1, 0, 0, 1, 6, 6]
+    confused = task.panels(judged(task, np.eye(7)[said].tolist(), true))[1]
+    assert isinstance(confused, Table)
+    assert confused.rows == [("a", "b", "2", "50%"), ("b", "g", "1", "50%")]
 
 
 def test_panels_of_perfect_answers_have_no_wrong_row() -> None:

@@ -113,7 +113,7 @@ def leaking() -> dict[str, Any]:
 def test_a_declared_column_that_gives_the_target_away_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="column 'after': whether it is filled in") as refused:
         prepared(leaking(), tmp_path, columns="value after label")
-    assert "accept: [after]" in str(refused.value)
+    assert "accept: [after], or to the command  --set 'accept=[after]'" in str(refused.value)
     assert refused.value.exit_code == 65
 
 

@@ -18,7 +18,8 @@ def init(
     Parameters
     ----------
     path
-        A table, or a folder, zip or tar.gz of pictures.
+        A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
+        pattern such as 'sales/*.csv'; arrays (.npz); or a folder, zip or tar.gz of pictures.
     target
         The column to predict.
     output

@@ -12,7 +12,8 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     Parameters
     ----------
     path
-        A table (CSV, TSV, gzip), or a folder, zip or tar.gz of pictures.
+        A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
+        pattern such as 'sales/*.csv'; arrays (.npz); or a folder, zip or tar.gz of pictures.
     target
         The column to predict: columns that give it away are then pointed out.
     json
@@ -32,4 +33,5 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
         emit(as_json(inspection, target) | {"audit": [one.dump() for one in concerns]})
     else:
         head = f"{path}   {inspection.rows:,} rows, {source.describe()}"
-        print("\n".join([render(inspection, head, target), *map(str, concerns)]))
+        told = [line for one in concerns for line in (str(one), *(f"  {e}" for e in one.examples))]
+        print("\n".join([render(inspection, head, target), *told]))

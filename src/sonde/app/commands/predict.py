@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sonde.app.checks import there
 from sonde.app.output import STDIN, emit
 from sonde.core.errors import DataError, UsageError
+from sonde.core.notice import listening
 
 if TYPE_CHECKING:
     from sonde.run.bundle import Bundle
@@ -41,7 +42,9 @@ def predict(
     json
         Print one JSON object with all answers.
     options
-        What the model's task lets you choose.
+        What the model's task lets you choose when it answers, such as `--count 4` of a task that
+        draws. Most leave nothing: the levels of an interval (`quantiles: [0.05, 0.5, 0.95]`) and
+        the threshold of a class are learned, and so they stand in the recipe's `task`.
     """
     there(model)
     for path in rows:
@@ -51,13 +54,17 @@ def predict(
 
     bundle = Bundle.load(model)
     chosen: dict[str, Any] = dict(options)
-    answers = bundle.predict(_rows(bundle, rows), **chosen)
+    notices: list[str] = []
+    with listening(lambda message, *_: notices.append(message)):
+        answers = bundle.predict(_rows(bundle, rows), **chosen)
+    for message in notices:
+        print(f"note: {message}", file=sys.stderr)
     lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
     if output is not None:
         Path(output).write_text(lines, encoding="utf-8")
         print(f"{len(answers):,} answers in {output}", file=sys.stderr)
     if json:
-        emit({"model": model, "answers": answers})
+        emit({"model": model, "answers": answers, "notices": notices})
     elif output is None:
         sys.stdout.write(lines)
 

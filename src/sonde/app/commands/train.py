@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import check_kinds, is_recipe, read_recipe, there
 from sonde.app.output import emit, folds_shown, folds_summary, megabytes, score_table
-from sonde.core.errors import UsageError
+from sonde.core.errors import RecipeError, UsageError
 from sonde.core.text import from_yaml
 
 if TYPE_CHECKING:
     from sonde.contracts.recipe import Recipe
+    from sonde.core.spec import Spec
     from sonde.workflow.fit import Run
 
 
@@ -43,7 +45,9 @@ def train(
     Parameters
     ----------
     path
-        A recipe (.yaml), or data: a table; a folder, zip or tar.gz of pictures, one folder a class.
+        A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one
+        file or several by a pattern such as 'sales/*.csv'; arrays (.npz); or pictures in a folder,
+        zip or tar.gz, one folder a class.
     target
         The column to predict, where the path is data.
     model
@@ -53,7 +57,8 @@ def train(
     seed
         Of everything but the split, which has its own.
     set
-        Any other option of the recipe by its place, such as `paradigm.batch_size=128`.
+        Any other option of the recipe by its place, such as `paradigm.batch_size=128`; quote what
+        has brackets: `'paradigm.budget={epochs: 20}'`.
     run_dir
         The run's folder; by default the next under `runs/`, or the unfinished one to go on with.
     no_judge
@@ -63,7 +68,8 @@ def train(
     debug
         Do not train: check first that this can be learned, and from labels that are right.
     find_learning_rate
-        Do not train: try learning rates, suggest one, and draw learning-rate.svg.
+        Do not train: try learning rates, suggest one, and draw learning-rate.svg, in the folder
+        that `--run-dir` names or in this one.
     json
         Print one JSON object on stdout.
     """
@@ -72,9 +78,9 @@ def train(
     from sonde.contracts.recipe import Recipe
     from sonde.workflow.fit import fit
 
-    recipe = Recipe.parse(plain, where=path)
+    recipe = Recipe.parse(plain, where=path if is_recipe(path) else "options")
     if debug or find_learning_rate:
-        _try_out(recipe, debug=debug, json=json)
+        _try_out(recipe, run_dir, debug=debug, json=json)
         return
     if recipe.split is not None and recipe.split.num_assignments > 1:
         _every_fold(recipe, run_dir, audit=not no_audit, json=json)
@@ -86,7 +92,7 @@ def train(
         print(verdict(run))
 
 
-def _try_out(recipe: Recipe, *, debug: bool, json: bool) -> None:
+def _try_out(recipe: Recipe, run_dir: str | None, *, debug: bool, json: bool) -> None:
     """The checks of `--debug`, or the search of `--find-learning-rate`."""
     if debug:
         from sonde.workflow.debug import debug as check
@@ -97,13 +103,15 @@ def _try_out(recipe: Recipe, *, debug: bool, json: bool) -> None:
         else:
             print(found)
         return
+    from sonde.run.directory import RunDirectory
     from sonde.workflow.learning_rate import find_learning_rate
 
     rates = find_learning_rate(recipe)
-    picture = "learning-rate.svg"
+    picture = RunDirectory(Path(run_dir or ".")).rates
+    picture.parent.mkdir(parents=True, exist_ok=True)
     rates.save(picture)
     if json:
-        emit({"suggestion": rates.suggestion, "picture": picture,
+        emit({"suggestion": rates.suggestion, "picture": str(picture),
               "rates": rates.rates.tolist(), "losses": rates.losses.tolist()})  # fmt: skip
     else:
         print(f"{rates}\npicture: {picture}")
@@ -151,6 +159,11 @@ def verdict(run: Run) -> str:
 
 def _changes(places: tuple[str, ...], **flags: Any) -> dict[str, Any]:
     """What flags and `--set` change in the recipe, by dotted place."""
+    from sonde.contracts.learn import Budget
+    from sonde.contracts.recipe import Recipe
+
+    _check_flag(Budget, "epochs", flags["epochs"])
+    _check_flag(Recipe, "seed", flags["seed"])
     homes = {"model": "model", "epochs": "paradigm.budget", "seed": "seed"}
     changes: dict[str, Any] = {
         homes[name]: {"epochs": value} if name == "epochs" else value
@@ -163,8 +176,32 @@ def _changes(places: tuple[str, ...], **flags: Any) -> dict[str, Any]:
             raise UsageError(
                 f"--set {text!r}: expected PLACE=VALUE, such as paradigm.batch_size=64"
             )
-        changes[place] = from_yaml(value, where=f"--set {place}")
+        changes[place] = _value(text, value)
     return changes
+
+
+def _check_flag(spec: type[Spec], name: str, value: Any) -> None:
+    """The spec whose field a flag fills takes its value."""
+    if value is None:
+        return
+    try:
+        spec.parse({name: value})
+    except RecipeError as error:
+        found = dict(error.problems)  # of what the flag leaves open too, which others give
+        if name in found:
+            raise UsageError(f"--{name}: {found[name]}") from None
+
+
+def _value(text: str, value: str) -> Any:
+    """The value of a `--set`, in whole `text`."""
+    try:
+        return from_yaml(value, where=text)
+    except RecipeError:
+        raise UsageError(
+            f"--set {text}: got {value!r:.80}, expected a value such as 20, adamw, [64, 64] or "
+            "{epochs: 20}. Quote it for the shell:  "
+            "--set 'paradigm.budget={epochs: 20}'"
+        ) from None
 
 
 def _plain(path: str, target: str | None, changes: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Concern:
         advice: what to do about it.
         pairs: row numbers that show it, two by two.
         count: how many there are of them in all.
+        examples: some of the pairs in words, with the names of their files.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Concern:
     advice: str = ""
     pairs: Sequence[tuple[int, int]] = ()
     count: int = 0
+    examples: Sequence[str] = ()
 
     def __str__(self) -> str:
         return f"{self.sentence} {self.advice}".strip()
@@ -37,7 +39,7 @@ class Concern:
     def dump(self) -> dict[str, Any]:
         """As plain data."""
         shown = [list(pair) for pair in self.pairs[:MOST_PAIRS]]
-        return {**vars(self), "pairs": shown}
+        return {**vars(self), "pairs": shown, "examples": list(self.examples)}
 
     @classmethod
     def parse(cls, plain: Mapping[str, Any]) -> Concern:

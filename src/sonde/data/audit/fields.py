@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.contracts.data import Column
+from sonde.data.audit.alike import told_alike
 from sonde.data.audit.concern import MOST_PAIRS, Concern
 from sonde.data.audit.looked_at import LookedAt
 from sonde.data.columns._text import is_text, shortened, to_text
@@ -46,18 +47,23 @@ _SORTED = 0.95
 
 _FEWEST_TIMES = 10
 
+_NAMES = 5_000
+"""Texts in which labels are looked for."""
+
 
 def groups_on_both_sides(data: LookedAt) -> Iterator[Concern]:
     """Fields that say whose a row is, and pictures whose names do, where no split goes by them."""
     if data.split is not None and data.split.grouped_by is not None:
         return
     for name, values in data.fields.items():
-        if name in data.target_fields or not _says_whose(name):
+        if name in data.target_fields or not says_whose(name):
             continue
         if _is_name(values.type):
             where, how = f"have one {name!r}", f"split: {{kind: group, by: {name}}}"
+            if alike := next(filter(None, (told_alike(data, values, t) for t in data.targets)), ""):
+                where += f", and {alike}"
             advice = f"Where the model will meet others, keep them together: {how}."
-            yield from _torn(data, to_text(values, name=name), where, advice)
+            yield from torn_groups(data, to_text(values, name=name), where, advice)
     for name in _files(data):
         for sign in _SIGNS:
             paths = data.fields[name]
@@ -67,11 +73,11 @@ def groups_on_both_sides(data: LookedAt) -> Iterator[Concern]:
                     "Where they show one thing (a track, a house), keep them together: "
                     f"split: {{kind: group, by: {name}, up_to: {sign!r}}}."
                 )
-                yield from _torn(data, before(paths, sign), where, advice)
+                yield from torn_groups(data, before(paths, sign), where, advice)
                 break
 
 
-def _says_whose(name: str) -> bool:
+def says_whose(name: str) -> bool:
     """`patient`, `patient_id`; not `num_user`, nor `months_as_customer`."""
     words = _words(name)
     if not words or words[-1] not in _WHOSE or words[0] in _COUNTED:
@@ -79,7 +85,7 @@ def _says_whose(name: str) -> bool:
     return not _MEASURED & set(words[:-1])
 
 
-def _torn(data: LookedAt, values: pa.Array, where: str, advice: str) -> Iterator[Concern]:
+def torn_groups(data: LookedAt, values: pa.Array, where: str, advice: str) -> Iterator[Concern]:
     """A concern where many rows share their value with another row, on another side."""
     coded = pc.dictionary_encode(values)
     known = pc.is_valid(coded).to_numpy(zero_copy_only=False)
@@ -90,7 +96,8 @@ def _torn(data: LookedAt, values: pa.Array, where: str, advice: str) -> Iterator
         return
     sides = data.sides[rows]
     example = shortened(coded.dictionary[int(sizes.argmax())].as_py(), 40)
-    seen = f"{len(sizes):,} groups of rows {where}, such as {example!r} in {sizes.max():,} rows"
+    several = int((sizes > 1).sum())
+    seen = f"{several:,} groups of rows {where}, such as {example!r} in {sizes.max():,} rows"
     if data.parts is None:
         yield Concern("groups", "doubt", f"{seen}; a random split would tear them.", advice)
         return
@@ -155,7 +162,8 @@ def answers_in_names(data: LookedAt) -> Iterator[Concern]:
         if known.get(target) is not None or target not in data.fields:
             continue
         labels = pc.utf8_lower(to_text(data.fields[target], name=target))
-        if not 2 <= len(labels.unique().drop_null()) <= len(labels) / 5:
+        words = labels.unique().drop_null()
+        if not 2 <= len(words) <= len(labels) / 5 or not _lettered(words):
             continue
         for name in {f for column in data.inputs.values() for f in column.reads}:
             if name in data.fields and is_text(data.fields[name].type) and name != target:
@@ -164,7 +172,9 @@ def answers_in_names(data: LookedAt) -> Iterator[Concern]:
 
 def _named(data: LookedAt, name: str, labels: pa.Array, target: str) -> Iterator[Concern]:
     """A concern where nearly every text of a field has its row's label among its words."""
-    texts = data.fields[name].to_pylist()[:5_000]
+    if _lettered(data.fields[name][:_NAMES]) < 0.5:
+        return  # the labels' words are of letters: no need to look for them in columns of numbers
+    texts = data.fields[name].to_pylist()[:_NAMES]
     pairs = [(t, label) for t, label in zip(texts, labels.to_pylist(), strict=False) if t and label]
     found = [label in _words(re.split(r"[\\/]", text)[-1]) for text, label in pairs]
     if len(found) < 20 or np.mean(found) < 0.9 or len({label for _, label in pairs}) < 2:
@@ -180,6 +190,11 @@ def _named(data: LookedAt, name: str, labels: pa.Array, target: str) -> Iterator
     else:
         advice = f"Take {name!r} out of the columns, unless it is known before {target!r} is."
         yield Concern("names", "leak", sentence, advice)
+
+
+def _lettered(texts: pa.Array) -> float:
+    """The share of texts that hold a letter."""
+    return float(pc.mean(pc.match_substring_regex(texts, "[A-Za-z]")).as_py() or 0.0)
 
 
 def _files(data: LookedAt) -> set[str]:

@@ -33,6 +33,8 @@ class LookedAt:
         split: how rows are divided; None where nobody said.
         parts: which row is where; None before there is a split.
         pictures: encoded pictures by column, (N, C, H, W) uint8.
+        early: whether nothing is fitted yet: pictures are decoded for the look, and texts looked at
+            that no column reads.
     """
 
     source: Source
@@ -41,6 +43,7 @@ class LookedAt:
     split: Split | None = None
     parts: Assignment | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    early: bool = False
     _first: dict[frozenset[str], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -83,11 +86,15 @@ class LookedAt:
 
     @cached_property
     def sides(self) -> np.ndarray:
-        """(N,) int8: 0 train, 1 valid, 2 test, -1 in no part."""
-        made = np.full(self.count, -1, np.int8)
+        """(N,) int64: 0 train, 1 valid, 2 test, -1 in no part.
+
+        Where nobody has divided the rows each is a side of its own, for any two may be torn.
+        """
+        if self.parts is None:
+            return np.arange(self.count)
+        made = np.full(self.count, -1, np.int64)
         for side, name in enumerate(_PARTS):
-            if self.parts is not None:
-                made[self.parts.part(name)] = side
+            made[self.parts.part(name)] = side
         return made
 
 

@@ -30,6 +30,9 @@ KNOWN = (
 EPOCHS = {"epoch": 1, "epoch-ms": 1000}
 """Numbers since the start of 1970 in UTC: their name as a format -> how many make a second."""
 
+_SHORT = re.compile(r"[+-]?\d{0,7}(\.\d*)?([eE][+-]?\d+)?")
+"""A number that is no date such as 20150331."""
+
 MISSING = np.iinfo(np.int64).min
 """Stands where no moment is; it is NumPy's NaT."""
 
@@ -80,6 +83,11 @@ def regex_of(pattern: str) -> str:
             raise UsageError(f"format {pattern!r}: expected a year, a month and a day, each once, "
                              "such as %d.%m.%Y; or 'epoch' for seconds since 1970")  # fmt: skip
     return f"^{found}{_TIME if time else ''}$"
+
+
+def are_plain_numbers(text: pa.StringArray) -> bool:
+    """Whether all are numbers of fewer digits than a date has: no pattern reads one of them."""
+    return all(value is None or _SHORT.fullmatch(value) for value in text.to_pylist())
 
 
 def read_texts(text: pa.StringArray, pattern: str) -> np.ndarray:

@@ -22,9 +22,13 @@ class Sketch:
         self._values = np.empty(0)
         self._hashes = np.empty(0, np.uint64)
         self._below: np.uint64 | None = None  # a hash that every number to be kept is below
+        self._span: tuple[float, ...] = ()
 
     def add(self, values: np.ndarray) -> None:
         """The next (n,) numbers of the stream; memory stays below twice `_KEPT` and a chunk."""
+        if len(values):
+            ends = (*self._span, float(values.min()), float(values.max()))
+            self._span = (min(ends), max(ends))
         hashes = hashed(np.arange(self._seen, self._seen + len(values), dtype=np.uint64))
         self._seen += len(values)
         if self._below is not None:
@@ -34,6 +38,11 @@ class Sketch:
         self._hashes = np.concatenate([self._hashes, hashes])
         if len(self._hashes) > 2 * _KEPT:  # seldom, as it costs more than all the rest
             self._forget()
+
+    @property
+    def span(self) -> tuple[float, ...]:
+        """The least and the greatest of the whole stream; () where nothing was added."""
+        return self._span
 
     @property
     def kept(self) -> int:

@@ -8,7 +8,7 @@ training, one for missing values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from sonde.contracts.data import UNSEEN as UNSEEN_VALUE
-from sonde.contracts.data import Column, Encoded, Guess, Ragged
+from sonde.contracts.data import Column, Encoded, Guess, Ragged, Strange
 from sonde.core.errors import DataError
 from sonde.core.port import MISSING, RESERVED, UNSEEN, Port
 from sonde.core.spec import Learned
@@ -31,6 +31,7 @@ from sonde.data.columns._levels import (
     one_by_case,
     ordered,
 )
+from sonde.data.columns._strange import examples
 from sonde.data.columns._text import (
     Text,
     is_numeric,
@@ -73,6 +74,8 @@ class Category(Column):
     """Values that share the class '(rare)'."""
     counts: Learned[tuple[int, ...]] = ()
     """Training rows of each value; where columns share their values, of all of them together."""
+    optional: Learned[bool] = True
+    """Whether a training row lacked the value."""
 
     @property
     def port(self) -> Port:
@@ -90,10 +93,13 @@ class Category(Column):
         Raises:
             DataError: values differ in case alone, and nobody said whether they are one.
         """
-        tally = Tally()
+        tally, optional = Tally(), False
         for chunk in chunks:
             words, codes = self._coded(chunk)
-            tally.add(words, np.bincount(codes, minlength=len(words) + 1)[:-1])
+            often = np.bincount(codes, minlength=len(words) + 1)
+            tally.add(words, often[:-1])
+            known = words.is_valid().to_numpy(zero_copy_only=False)
+            optional |= bool(often[-1] or often[:-1][~known].any())
         seen = tally.counts()
         pair = clash(seen) if self.ignore_case is None else None
         if pair:
@@ -104,7 +110,7 @@ class Category(Column):
         counted = [found[value] for value in values]
         if folded:
             values, counted = (*values, RARE), [*counted, sum(found[word] for word in folded)]
-        return self.learn(values=values, folded=folded, counts=tuple(counted))
+        return self.learn(values=values, folded=folded, counts=tuple(counted), optional=optional)
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Look values up.
@@ -128,6 +134,20 @@ class Category(Column):
         words[len(self.values) + MISSING] = None
         decoded: list[Any] = words[arrays].tolist()
         return decoded
+
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """Values that no training row had, and missing ones where none was."""
+        found = []
+        new = np.flatnonzero(encoded.values == len(self.values) + UNSEEN)
+        if len(new):
+            shown = examples(rows.column(self.reads[0]), new)
+            fate = "all such values count as one, for which nothing was learned"
+            found.append(Strange(new, "hold values that no training row had", fate, shown))
+        if not self.optional:
+            absent = np.flatnonzero(encoded.values == len(self.values) + MISSING)
+            if len(absent):
+                found.append(Strange(absent, "have no value", "every training row had one"))
+        return found
 
     @classmethod
     def guess(cls, sample: pa.Array) -> Guess | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import field_validator
 
-from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError, Strange
 from sonde.core.errors import DataError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
@@ -25,6 +25,7 @@ from sonde.data.columns._dates import (
     ISO,
     KNOWN,
     MISSING,
+    are_plain_numbers,
     fitting,
     moment,
     parts_of,
@@ -34,6 +35,7 @@ from sonde.data.columns._dates import (
     regex_of,
 )
 from sonde.data.columns._moments import Moments
+from sonde.data.columns._strange import examples
 from sonde.data.columns._text import is_numeric, is_text, not_readable, plain, shortened, trimmed
 
 _PERIODS = {"month": 12, "day": 31, "weekday": 7, "hour": 24, "minute": 60, "second": 60}
@@ -71,6 +73,8 @@ class Date(Column):
     """The deviation of the year."""
     optional: Learned[bool] = True
     """Whether a training row lacked the date."""
+    span: Learned[tuple[int, ...]] = ()
+    """The first and the last moment of the training rows, in seconds since 1970."""
 
     @field_validator("format")
     @classmethod
@@ -109,6 +113,7 @@ class Date(Column):
             year=draft.year.mean if most else 1970.0,
             years=draft.year.deviation,
             optional=draft.optional,
+            span=draft.span,
         )
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
@@ -119,8 +124,7 @@ class Date(Column):
         """
         seconds, wrong = self._read(rows, self.format or self.found or ISO)
         present = seconds != MISSING
-        step = _CLOCK.get(self.finest, _DAY)
-        seconds = np.where(present, seconds, round(self.mean * _DAY)) // step * step
+        seconds = self._whole(np.where(present, seconds, round(self.mean * _DAY)))
         parts = parts_of(seconds)
         columns = [(seconds / _DAY - self.mean) / self.deviation,
                    (parts["year"] - self.year) / self.years]  # fmt: skip
@@ -152,6 +156,21 @@ class Date(Column):
         texts: list[str] = stamps.astype(str).tolist()
         return texts
 
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """Missing where none was, and before the first or after the last of the training rows."""
+        found = super().strange(rows, encoded)
+        if not self.span:
+            return found
+        ends = (self._whole(np.array(self.span)) / _DAY - self.mean) / self.deviation
+        first, last = ends.astype(np.float32)  # as they are encoded
+        days = encoded.values[:, 0]
+        out = np.flatnonzero(encoded.present & ((days < first) | (days > last)))
+        if not len(out):
+            return found
+        what = f"lie outside the training rows' {_range(np.array(self.span))}"
+        fate = "nothing was learned about that time"
+        return (*found, Strange(out, what, fate, examples(rows.column(self.reads[0]), out)))
+
     def advice(self, errors: Sequence[RowError]) -> str:
         """To name the format that reads them."""
         got = pa.array([str(e.got) for e in errors], pa.string())
@@ -171,6 +190,8 @@ class Date(Column):
         if text is None or text.null_count == len(text):
             return None
         known = pc.drop_null(text)
+        if are_plain_numbers(known[:_FIRST]):
+            return None
         hopeful = [p for p in KNOWN if (read_texts(known[:_FIRST], p) != MISSING).any()]
         likely = fitting(known[:_TRIED], hopeful)
         found = fitting(text, list(likely))
@@ -205,6 +226,12 @@ class Date(Column):
     def _parts(self) -> list[str]:
         names = list(_PERIODS)
         return names[: names.index(self.finest) + 1] if self.finest != "day" else names[:3]
+
+    def _whole(self, seconds: np.ndarray) -> np.ndarray:
+        """(N,) seconds down to the finest part that training rows have."""
+        step = _CLOCK.get(self.finest, _DAY)
+        down: np.ndarray = seconds // step * step
+        return down
 
     def _like(self) -> str:
         pattern = self.format or self.found
@@ -249,6 +276,7 @@ class _Draft:
         self.count = 0
         self.optional = False
         self.finest = "day"
+        self.span: tuple[int, ...] = ()
         self.days, self.year = Moments(), Moments()
 
     def add(self, seconds: np.ndarray) -> None:
@@ -256,6 +284,9 @@ class _Draft:
         self.optional |= bool((seconds == MISSING).any())
         seconds = seconds[seconds != MISSING]
         self.count += len(seconds)
+        if len(seconds):
+            ends = (*self.span, int(seconds.min()), int(seconds.max()))
+            self.span = (min(ends), max(ends))
         parts = parts_of(seconds)
         order = ["day", *_CLOCK]
         for name in _CLOCK:

@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Literal, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError, Strange
 from sonde.core.port import Port
 from sonde.core.spec import Learned
 from sonde.core.text import to_json
 from sonde.data.columns._moments import Moments
 from sonde.data.columns._scales import Plain, Quantile, Scale, ScaleName, SignedLog, grid
 from sonde.data.columns._sketch import Sketch
+from sonde.data.columns._strange import MOST_SHOWN, only
 from sonde.data.columns._text import (
     Text,
     counted,
@@ -44,6 +46,9 @@ _LARGEST = 1e150
 _FARTHEST = 1e30
 """Deviations from the mean beyond which float32 leaves a network no room to multiply."""
 
+_BEYOND = 0.25
+"""Of the training rows' range: how far beyond it a number is strange, and not just the next."""
+
 _AROUND = re.compile(r"[^\d.+-]+")
 """What stands around the digits of a number: units, separators of thousands."""
 
@@ -61,6 +66,10 @@ _PADDED = r"^\s*0\d+\s*$"
 
 _READABLE = 0.95
 """Share of a field's texts that must be numbers for the field to be taken for numbers."""
+
+
+_LOOKED_AT = 500
+"""Texts, evenly spread over the field, that tell words from numbers before all are parsed."""
 
 
 class _Written(TypedDict):
@@ -89,6 +98,8 @@ class Number(Column):
     """Distinct quantiles of the training rows, encoded, ascending; none for a constant column."""
     optional: Learned[bool] = True
     """Whether a training row lacked the number; where none did, networks need no mark for it."""
+    span: Learned[tuple[float, ...]] = ()
+    """The least and the greatest number of the training rows; () where there was none."""
 
     @property
     def port(self) -> Port:
@@ -110,7 +121,7 @@ class Number(Column):
         else:
             mean, deviation = moments.mean, moments.deviation
             fitted = self.learn(mean=mean, deviation=deviation, optional=optional)
-        return fitted.learn(edges=fitted._edges(sketch))
+        return fitted.learn(edges=fitted._edges(sketch), span=sketch.span)
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Standardise a chunk.
@@ -141,6 +152,30 @@ class Number(Column):
         numbers: list[float] = self._scale.unbend(bent).tolist()
         return numbers
 
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """Missing where none was, and far outside the range of the training rows."""
+        found = super().strange(rows, encoded)
+        if not self.span:
+            return found
+        (low, high), (first, last) = self._bounds
+        likely = np.flatnonzero((encoded.values <= first) | (encoded.values >= last))
+        if not len(likely):
+            return found
+        values = self._parse(only(rows, self.reads[0], likely))[0]  # exact, and nearly always few
+        outside = (values < low) | (values > high)
+        if not outside.any():
+            return found
+        shown = tuple(dict.fromkeys(map(counted, values[outside][: MOST_SHOWN + 1].tolist())))
+        ends = list(map(counted, self.span))
+        span = " to ".join(ends) if ends[0] != ends[1] else f"constant {ends[0]}"
+        what = f"lie far outside the training rows' {span}"
+        fate = (
+            "each counts as the nearest of those"
+            if self.scale == "quantile"
+            else "nothing was learned about such numbers"
+        )
+        return (*found, Strange(likely[outside], what, fate, shown))
+
     def advice(self, errors: Sequence[RowError]) -> str:
         """To drop what stands around the digits, where the rest then is a number."""
         around = {text for e in errors for text in _AROUND.findall(str(e.got))}
@@ -159,6 +194,8 @@ class Number(Column):
         """Claims numbers, and texts nearly all of which are numbers."""
         if not (is_numeric(sample.type) or is_text(sample.type)):
             return None
+        if is_text(sample.type) and not _likely(sample):
+            return _claim_written(sample)
         values, wrong = to_numbers(sample, name="")
         known = values[np.isfinite(values)]
         if not len(known) or len(known) < _READABLE * (len(known) + wrong.sum()):
@@ -200,10 +237,19 @@ class Number(Column):
 
     def _edges(self, sketch: Sketch) -> tuple[float, ...]:
         """Quantiles at equal steps of rank, encoded as any number; what coincides stands once."""
-        values = pa.array(sketch.quantiles(np.linspace(0.0, 1.0, _EDGES)))
-        encoded = self.encode(pa.record_batch([values], [self.reads[0]]))
-        distinct = np.unique(encoded.values)
+        distinct = np.unique(self._as_encoded(sketch.quantiles(np.linspace(0.0, 1.0, _EDGES))))
         return tuple(distinct.tolist()) if len(distinct) > 1 else ()
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """(2,) numbers beyond which one is strange, in the caller's unit and encoded."""
+        low, high = self.span
+        bounds = np.array([low - _BEYOND * (high - low), high + _BEYOND * (high - low)])
+        return bounds, self._as_encoded(bounds)
+
+    def _as_encoded(self, numbers: np.ndarray) -> np.ndarray:
+        """(n,) float64 in the caller's unit -> (n,) float32 as any row's number."""
+        return self.encode(pa.record_batch([pa.array(numbers)], [self.reads[0]])).values
 
     def _parse(self, rows: pa.RecordBatch) -> tuple[np.ndarray, list[RowError]]:
         """(N,) float64 with NaN where missing or wrong, and the rows that are not numbers."""
@@ -218,8 +264,24 @@ class Number(Column):
         return np.where(huge, np.nan, values), errors
 
 
+def _few(sample: pa.Array) -> pa.Array:
+    """Some texts of every region of the field."""
+    places = np.unique(np.linspace(0, len(sample) - 1, _LOOKED_AT).astype(np.int64))
+    return sample.take(pa.array(places)) if len(sample) > _LOOKED_AT else sample
+
+
+def _likely(sample: pa.Array) -> bool:
+    """Whether half of some texts are numbers as they stand, or nothing can be said."""
+    few = trimmed(plain(_few(sample)), ())
+    wrong = to_numbers(few, name="")[1]
+    return bool(2 * wrong.sum() <= len(few) - few.null_count)
+
+
 def _claim_written(sample: pa.Array) -> Guess | None:
     """A claim on texts that are numbers with a unit, a decimal comma or parted thousands."""
+    few = pc.drop_null(trimmed(plain(_few(sample)), ()))
+    if len(few) and writing_of(few) is None:
+        return None
     text = trimmed(plain(sample), ())
     found = writing_of(text)
     if found is None:

@@ -8,7 +8,7 @@ as lists, as JSON lists (`["Action", "Comedy"]`), or as texts with something bet
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError, Strange
 from sonde.core.port import Port
 from sonde.core.spec import Learned
 from sonde.core.text import from_json
+from sonde.data.columns._strange import examples
 from sonde.data.columns._text import (
     Text,
     is_text,
@@ -60,6 +61,8 @@ class Set(Column):
     """Words of fewer training rows get no place."""
     values: Learned[tuple[str, ...]] = ()
     """The words, by letter."""
+    folded: Learned[tuple[str, ...]] = ()
+    """Words of training rows that got no place."""
     between: Learned[str] = "|"
     """The separator found."""
     optional: Learned[bool] = True
@@ -88,8 +91,11 @@ class Set(Column):
             optional |= lists.null_count > 0
         between = max(candidates, key=lambda separator: parted[separator])
         ranked = sorted(counts[between].items(), key=lambda pair: (-pair[1], pair[0]))
-        kept = [word for word, count in ranked[: self.most] if count >= self.rare]
-        return self.learn(values=tuple(sorted(kept)), between=between, optional=optional)
+        kept = sorted(word for word, count in ranked[: self.most] if count >= self.rare)
+        folded = sorted(counts[between].keys() - kept)
+        return self.learn(
+            values=tuple(kept), folded=tuple(folded), between=between, optional=optional
+        )
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Sets as indicators.
@@ -111,6 +117,18 @@ class Set(Column):
         """(N, K) back to lists of words: those above one half."""
         assert isinstance(arrays, np.ndarray), "sets are not ragged"
         return [[self.values[place] for place in np.flatnonzero(row > 0.5)] for row in arrays]
+
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """Missing where none was, and sets with words that no training row had."""
+        found = super().strange(rows, encoded)
+        owner, words = _unique_words(self._lists(rows, self.separator or self.between)[0])
+        seen = pc.is_in(words, value_set=pa.array((*self.values, *self.folded), pa.string()))
+        known = pc.or_(seen, pc.is_null(words)).to_numpy(zero_copy_only=False)
+        if known.all():
+            return found
+        new = np.flatnonzero(~known)
+        what, fate = "hold words that no training row had", "such words are passed over"
+        return (*found, Strange(np.unique(owner[new]), what, fate, examples(words, new)))
 
     @classmethod
     def guess(cls, sample: pa.Array) -> Guess | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from sonde.core.errors import DataError, UnknownColumn, listed, nearest
-from sonde.core.port import PART, PRESENT, ROW
+from sonde.core.port import PART, is_reserved
 
 
 def select(where: str, known: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
@@ -20,10 +20,10 @@ def select(where: str, known: Sequence[str], wanted: Sequence[str] | None) -> li
         return list(known)
     for name in wanted:
         if name not in known:
-            near = nearest(name, known)
+            named = [other for other in known if not is_reserved(other)]
+            near = nearest(name, named)
             hint = f" Did you mean {near!r}?" if near else ""
-            shown = listed(n for n in known if n != PART)
-            raise UnknownColumn(f"{where} has no column {name!r}.{hint} Columns: {shown}")
+            raise UnknownColumn(f"{where} has no column {name!r}.{hint} Columns: {listed(named)}")
     return list(wanted)
 
 
@@ -46,7 +46,7 @@ def check_names(where: str, names: Sequence[str]) -> None:
             f"{where}: the column name {listed(map(repr, twice))} stands more than once (columns "
             f"{listed(places)}). Rename one, or give `names` in the recipe."
         )
-    reserved = [name for name in names if name in (ROW, PART) or name.startswith(PRESENT)]
+    reserved = [name for name in names if is_reserved(name)]
     if reserved:
         raise DataError(f"{where}: the column name {reserved[0]!r} is reserved. Rename it.")
 

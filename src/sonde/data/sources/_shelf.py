@@ -31,6 +31,10 @@ class Shelf(Protocol):
     """What a picture is given as."""
 
     @property
+    def path(self) -> str:
+        """As it was named by the caller."""
+
+    @property
     def top(self) -> str:
         """What messages call the top."""
 

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
+from sonde.data.sources._advice import advice
 from sonde.data.sources._files import join
 from sonde.data.sources._shelf import Shelf
 
@@ -87,12 +88,7 @@ def _add_classes(
         if _is_picture(name):
             _tell(found, name, "a picture inside the folder of its class", join(where, name))
     if not classes:
-        seen = Counter(PurePath(name).suffix or "no suffix" for name in loose)
-        held = listed(f"{count} x {suffix}" for suffix, count in sorted(seen.items()))
-        raise DataError(
-            f"{where} has no sub-folders, expected one per class with its pictures; it holds "
-            f"{held or 'nothing'}. Where a table names the pictures, give `table`."
-        )
+        raise DataError(_without_classes(shelf, where, loose))
     for label in classes:
         before = len(found.paths)
         for path in _files_below(found, shelf, join(below, label)):
@@ -108,6 +104,19 @@ def _add_classes(
                 f"{_shown(join(where, label))} holds no pictures that can be read, expected "
                 f"some ({_KNOWN}). Add some, or remove the folder."
             )
+
+
+def _without_classes(shelf: Shelf, where: str, loose: list[str]) -> str:
+    """What is said of a folder without sub-folders."""
+    seen = Counter(PurePath(name).suffix or "no suffix" for name in loose)
+    held = [f"{count:,} x {suffix}" for suffix, count in sorted(seen.items())]
+    known = advice(shelf, SUFFIXES)
+    endings = "" if known else f" ({_KNOWN})"
+    return (
+        f"{where} has no sub-folders, expected one per class with its pictures{endings}, or train/ "
+        f"and test/ with such; it holds {listed(held) if held else 'nothing'}. "
+        f"{known or 'Where a table names pictures, give `table`.'}"
+    )
 
 
 def _files_below(found: Pictures, shelf: Shelf, folder: str) -> Iterator[str]:

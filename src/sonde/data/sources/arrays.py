@@ -130,5 +130,5 @@ def _check_alike(
         if wanted != got or arrow_type(name, first[name]) != arrow_type(name, array):
             raise DataError(
                 f"{where}: {name!r} has rows of shape {got}, {array.dtype}; those of train have "
-                f"{wanted}, {first[name].dtype}"
+                f"{wanted}, {first[name].dtype}. Save all parts with one shape and type."
             )

@@ -1,68 +1,74 @@
-"""Networks that look at pictures first: what their blueprints share."""
+"""Blueprints that look at pictures first: the options and the assembly they share."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from sonde.contracts.model import Blueprint
 from sonde.core.errors import UsageError, listed
-from sonde.core.port import Ports
+from sonde.core.port import PortKind, Ports
+from sonde.nets.models._options import Dropout, Widths
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from sonde.nets.assemble import Body
-    from sonde.nets.encoders import grid
 
+class PictureBlueprint(Blueprint):
+    """A tower for each picture; what all columns give joins, then dense layers with ReLU."""
 
-def picture_network(
-    kind: str, inputs: Ports, outputs: Ports, *, tower: grid.Tower, share: bool, body: Body
-) -> nn.Module:
-    """Towers over pictures, joined by columns of other kinds before the body.
+    reads: ClassVar[tuple[PortKind, ...]] = ("grid", "scalar", "category", "vector")
 
-    Args:
-        kind: of the blueprint, for the error.
-        inputs: at least one of them a grid.
-        outputs: as `assemble` writes them.
-        tower: what reads a picture.
-        share: whether pictures of one shape share a tower.
-        body: between the joined features and the heads.
+    dense: Widths = ()
+    """Dense layers with ReLU after all features have been joined."""
+    dropout: Dropout = 0.0
+    """Probability, while training, that a feature is left out after each dense layer; without
+    dense layers, before the last one."""
+    share: bool = False
+    """Whether pictures of one size, such as views of one thing, share their convolutions."""
+    categories: Literal["vectors", "indicators"] = "vectors"
+    """A category as a learned vector, or as an indicator for each class: where rows are few."""
 
-    Raises:
-        UsageError: no input is a picture.
-    """
-    from sonde.nets.assemble import assemble
-    from sonde.nets.encoders import category, grid, scalar, vector
+    def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
+        """All features join after the towers.
 
-    if not any(port.kind == "grid" for port in inputs.values()):
-        given = listed(f"{name} ({port.kind})" for name, port in inputs.items())
-        raise UsageError(
-            f"{kind} needs a picture, and no input column is one: {given or 'none at all'}. "
-            "Use model: dense, or declare a column as image."
+        Raises:
+            UsageError: no input is a picture.
+        """
+        from sonde.nets.assemble import assemble
+        from sonde.nets.encoders import category, grid, scalar, vector
+
+        if not any(port.kind == "grid" for port in inputs.values()):
+            given = listed(f"{name} ({port.kind})" for name, port in inputs.items())
+            raise UsageError(
+                f"{self.kind} needs a picture, and no input column is one: "
+                f"{given or 'none at all'}. Use model: dense, or declare a column as image."
+            )
+        classes = category.OneHot if self.categories == "indicators" else category.Embedding
+        return assemble(
+            inputs,
+            outputs,
+            encoders={
+                "grid": partial(grid.Grid, tower=self._tower, share=self.share),
+                "scalar": scalar.Scalar,
+                "category": classes,
+                "vector": vector.Vector,
+            },
+            body=self._body,
         )
-    return assemble(
-        inputs,
-        outputs,
-        encoders={
-            "grid": partial(grid.Grid, tower=tower, share=share),
-            "scalar": scalar.Scalar,
-            "category": category.Embedding,
-            "vector": vector.Vector,
-        },
-        body=body,
-    )
 
+    @abstractmethod
+    def _tower(self, name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+        """What reads a picture of (C, H, W), and how many features it ends in."""
 
-def dense_body(widths: tuple[int, ...], dropout: float) -> Body:
-    """Dense layers over the joined features; without any, dropout alone."""
-    from torch import nn
+    def _body(self, width: int) -> tuple[nn.Module, int]:
+        """Dense layers over the joined features; without any, dropout alone."""
+        from torch import nn
 
-    from sonde.nets.blocks.dense import DenseStack
+        from sonde.nets.blocks.dense import DenseStack
 
-    def body(width: int) -> tuple[nn.Module, int]:
-        if not widths:
-            return nn.Dropout(dropout), width
-        stack = DenseStack(width, widths, dropout=dropout)
+        if not self.dense:
+            return nn.Dropout(self.dropout), width
+        stack = DenseStack(width, self.dense, dropout=self.dropout)
         return stack, stack.out_features
-
-    return body

@@ -10,15 +10,14 @@ in grey and ten classes it has 93,322 weights. Columns of other kinds join after
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sonde.contracts.model import Blueprint
 from sonde.core.errors import UsageError
-from sonde.core.port import PortKind, Ports
 from sonde.core.spec import Spec
-from sonde.nets.models._options import MOST_LAYERS, Dropout, Width, Widths, in_words
+from sonde.nets.models._options import MOST_LAYERS, Width, Widths, in_words
+from sonde.nets.models._pictures import PictureBlueprint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,10 +43,8 @@ _StageOrChannels = Annotated[
 ]
 
 
-class Convnet(Blueprint):
+class Convnet(PictureBlueprint):
     """Stages of convolutions with ReLU, each ended by pooling, then dense layers with ReLU."""
-
-    reads: ClassVar[tuple[PortKind, ...]] = ("grid", "scalar", "category", "vector")
 
     stages: tuple[_StageOrChannels, ...] = Field((32, 64, 64), max_length=MOST_LAYERS)
     """A number of channels, or a mapping with channels, layers and pool, for each stage."""
@@ -57,11 +54,6 @@ class Convnet(Blueprint):
     padding: Literal["valid", "same"] = "valid"
     """valid: a convolution makes the picture smaller by kernel_size - 1; same: it does not."""
     norm: Literal["batch"] | None = None
-    dropout: Dropout = 0.0
-    """Probability, while training, that a feature is left out after each dense layer; without
-    dense layers, before the last one."""
-    share: bool = False
-    """Whether pictures of one size, such as views of one thing, share their convolutions."""
 
     @classmethod
     def examples(cls) -> list[Self]:
@@ -84,15 +76,6 @@ class Convnet(Blueprint):
                 f"even kernel has no middle. Use {self.kernel_size + 1}, or padding: valid"
             )
         return self
-
-    def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
-        """All features join before the dense layers; pictures share convolutions where asked to."""
-        from sonde.nets.models._pictures import dense_body, picture_network
-
-        body = dense_body(self.dense, self.dropout)
-        return picture_network(
-            self.kind, inputs, outputs, tower=self._tower, share=self.share, body=body
-        )
 
     def describe(self) -> str:
         """`convnet 32-64-64 dense 64`; `2x32` is a stage of two convolutions."""

@@ -15,13 +15,12 @@ after the pictures' features have been averaged over all places.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sonde.contracts.model import Blueprint
-from sonde.core.port import PortKind, Ports
-from sonde.nets.models._options import MOST_LAYERS, Dropout, Widths, in_words
+from sonde.nets.models._options import MOST_LAYERS, Widths, in_words
+from sonde.nets.models._pictures import PictureBlueprint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,10 +28,8 @@ if TYPE_CHECKING:
 _Blocks = Annotated[int, Field(ge=1, le=MOST_LAYERS // 3)]
 
 
-class Resnet(Blueprint):
+class Resnet(PictureBlueprint):
     """A stem, stages of residual blocks, the mean over all places; each stage halves the size."""
-
-    reads: ClassVar[tuple[PortKind, ...]] = ("grid", "scalar", "category", "vector")
 
     blocks: tuple[_Blocks, ...] = Field((3, 3, 3), min_length=1, max_length=16)
     """How many residual blocks each stage has."""
@@ -48,20 +45,20 @@ class Resnet(Blueprint):
     shortcut: Literal["projection", "padding", "pool"] = "projection"
     """Past a block that changes the shape: a 1x1 convolution; every second pixel and zeros; or a
     1x1 convolution over averages of 2x2 pixels."""
-    dense: Widths = ()
-    """Dense layers with ReLU after all features have been joined."""
-    dropout: Dropout = 0.0
-    """Probability, while training, that a feature is left out after each dense layer; without
-    dense layers, before the last one."""
-    share: bool = False
-    """Whether pictures of one size, such as views of one thing, share their convolutions."""
 
     @classmethod
     def examples(cls) -> list[Self]:
         """Each block, stem, norm and shortcut once."""
         return [
             cls(blocks=(1, 2), channels=(4, 8)),
-            cls(blocks=(1, 1), channels=(4, 6), norm="group", shortcut="padding", dropout=0.5),
+            cls(
+                blocks=(1, 1),
+                channels=(4, 6),
+                norm="group",
+                shortcut="padding",
+                dropout=0.5,
+                categories="indicators",
+            ),
             cls(blocks=(1,), channels=(4,), block="bottleneck", stem="imagenet", dense=(8,)),
             cls(blocks=(1, 1), channels=(2, 3), width=2, norm="none", shortcut="pool", share=True),
         ]
@@ -78,15 +75,6 @@ class Resnet(Blueprint):
                 f"got {sum(self.blocks)} blocks, expected at most {MOST_LAYERS // 3} in all"
             )
         return self
-
-    def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
-        """All features join after the towers; pictures share one where asked to."""
-        from sonde.nets.models._pictures import dense_body, picture_network
-
-        body = dense_body(self.dense, self.dropout)
-        return picture_network(
-            self.kind, inputs, outputs, tower=self._tower, share=self.share, body=body
-        )
 
     def describe(self) -> str:
         """`resnet-20 16-32-64`, `resnet-50 bottleneck 64-128-256-512`: layers with weights."""

@@ -156,3 +156,48 @@ def test_a_format_without_a_year_is_refused() -> None:
 def test_lists_are_refused_as_a_field() -> None:
     with pytest.raises(DataError, match=r"column 'x': got a field of type list.* expected dates"):
         fitted([[1, 2]])
+
+
+def days(count: int, form: str) -> list[str]:
+    start = datetime.date(2015, 1, 1)
+    return [(start + datetime.timedelta(days=place)).strftime(form) for place in range(count)]
+
+
+@given(
+    form=st.sampled_from(["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%b-%y", "%Y%m%d"]),
+    junk=st.integers(0, 49),
+)
+def test_formats_of_the_first_fifty_texts_are_those_of_all(form: str, junk: int) -> None:
+    """Whatever stands before the first date, one among fifty texts tells the format of all."""
+    texts = [*["closed"] * junk, *days(1200, form)]
+    claim = Date.guess(pa.array(texts))
+    assert claim is not None
+    assert claim.options == ({} if form == "%Y-%m-%d" else {"format": form})
+    assert claim.unsure is None
+    assert claim.reason.startswith("2015-01-01 to 2018-04-14")
+    assert (f"{junk} no date" in claim.reason) == bool(junk)
+
+
+def test_a_field_whose_first_fifty_texts_are_no_dates_is_not_claimed() -> None:
+    assert Date.guess(pa.array([*["closed"] * 50, *days(1200, "%Y-%m-%d")])) is None
+    missing: list[str | None] = [None] * 500
+    assert Date.guess(pa.array([*missing, *days(1200, "%Y-%m-%d")])) is not None
+
+
+def test_what_settles_the_format_may_come_late() -> None:
+    """The first fifty could be either; the thirteenth of a month settles it for all."""
+    early = ["03/04/2015", "05/06/2016"] * 600
+    claim = Date.guess(pa.array([*early, "25/12/2016"]))
+    assert claim is not None
+    assert (claim.options, claim.unsure) == ({"format": "%d/%m/%Y"}, None)
+
+
+def test_dates_outside_those_of_training_are_strange() -> None:
+    """To the finest part that training rows have: an hour of the last day is none."""
+    column = fitted(["2015-01-01", "2016-06-30", "2015-07-01"])
+    asked = rows(["2014-12-31", "2016-06-30 23:59", None, "2015-02-02", "2016-07-01", "2015-01-01"])
+    missing, outside = column.strange(asked, column.encode(asked))
+    assert missing.rows.tolist() == [2]
+    assert outside.rows.tolist() == [0, 4]
+    assert outside.what == "lie outside the training rows' 2015-01-01 to 2016-06-30"
+    assert outside.examples == ("2014-12-31", "2016-07-01")

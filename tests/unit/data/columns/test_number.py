@@ -251,3 +251,48 @@ def test_numbers_are_claimed_with_their_range(
 @pytest.mark.parametrize("values", [["a", "1"], [True, False], [None], [b"1"], [[1]]])
 def test_other_fields_are_not_claimed(values: list[Any]) -> None:
     assert Number.guess(pa.array(values)) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "claimed"),
+    [
+        (["word"] * 3000, False),
+        (["word", "3"] * 1500, False),
+        (["B12"] * 3000, False),
+        (["1.5"] * 2990 + ["n/a"] * 10, True),
+        (["n/a"] * 100 + ["1.5"] * 2900, True),
+        (["n/a"] * 200 + ["1.5"] * 2800, False),
+        ([f"{place},5" for place in range(3000)], True),
+        ([f"{place} kg" for place in range(3000)], True),
+        ([f"{place} kg" for place in range(2999)] + ["much"], False),
+        ([None] * 2990 + ["12,5"] * 10, True),
+        ([None] * 2990 + ["word"] * 10, False),
+    ],
+)
+def test_a_few_texts_of_a_long_field_tell_what_all_would(
+    values: list[str | None], claimed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Number.guess(pa.array(values))
+    monkeypatch.setattr("sonde.data.columns.number._LOOKED_AT", len(values))
+    assert Number.guess(pa.array(values)) == few
+    assert (few is not None) == claimed
+
+
+@pytest.mark.parametrize("scale", ["standard", "log", "quantile"])
+def test_numbers_far_outside_those_of_training_are_strange(scale: str) -> None:
+    """A quarter of the range beyond either end is near; the examples stand as they were given."""
+    column = fitted([float(place) for place in range(41)], scale=scale)
+    asked = rows(["-9.9", "-10.5", "49.9", "50.5", None, "7", "1e9"])
+    missing, far = column.strange(asked, column.encode(asked))
+    assert missing.rows.tolist() == [4]
+    assert far.rows.tolist() == [1, 3, 6]
+    assert far.what == "lie far outside the training rows' 0 to 40"
+    assert far.examples == ("-10.5", "50.5", "1e9")
+
+
+def test_whatever_differs_from_a_constant_is_strange() -> None:
+    column = fitted([7.0, 7.0])
+    asked = rows([7.0, 8.0])
+    (found,) = column.strange(asked, column.encode(asked))
+    assert (found.rows.tolist(), found.examples) == ([1], ("8",))
+    assert found.what == "lie far outside the training rows' constant 7"

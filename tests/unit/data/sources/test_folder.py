@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, StorageError, UnknownColumn
 from sonde.core.port import PART
+from sonde.core.text import from_yaml
 from sonde.data.sources.folder import Folder
+from sonde.data.store import check_fields
 
 
 def make(folder: Path, *names: str) -> str:
@@ -117,3 +120,64 @@ def test_the_fingerprint_follows_bytes_and_names_but_not_the_place(tmp_path: Pat
     assert Folder(make(tmp_path / "z", "b/1.png")).fingerprint() != first
     (tmp_path / "x" / "a" / "1.png").write_bytes(b"other")
     assert Folder(str(tmp_path / "x")).fingerprint() != first
+
+
+def advised(top: str) -> dict[str, object]:
+    """The recipe lines in the message about a folder without class folders."""
+    with pytest.raises(DataError, match=r"a recipe .* reads") as refused:
+        Folder(top).fields()
+    _, _, lines = str(refused.value).partition(":\n")
+    found = from_yaml(dedent(lines))["source"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_an_empty_folder_says_what_is_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected one per class .*\.png.* it holds nothing"):
+        Folder(str(tmp_path)).fields()
+
+
+def test_tables_in_a_folder_are_advised_by_a_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "my sales", "1.csv", "2.csv")
+    with pytest.raises(DataError, match=r"it holds 2 x \.csv.* pattern:  'my sales/\*\.csv'$"):
+        Folder("my sales").fields()
+    make(tmp_path / "one", "1.csv")
+    with pytest.raises(DataError, match=r"by its own name:  one/1\.csv$"):
+        Folder("one").fields()
+    make(tmp_path / "parts", "train.csv", "test.csv")
+    parts = {"path": "parts/train.csv", "test": "parts/test.csv"}
+    assert advised("parts") == {"kind": "table"} | parts
+
+
+def test_pictures_that_tables_name_are_advised_with_the_lines_that_read_them(
+    tmp_path: Path,
+) -> None:
+    for part in ("train/a", "test"):
+        make(tmp_path, f"{part}/1.png", f"{part}/2.png")
+        table = tmp_path / f"{part[:5].strip('/')}.csv"
+        table.write_text(f"sign,Path\n3,{part}/1.png\n4,{part}/2.png\n")
+    found = advised(str(tmp_path))
+    assert found["image"] == "Path"
+    rows, errors = read(Folder.parse(found))
+    assert [(row[0], row[2]) for row in rows] == [
+        ("3", "train"), ("4", "train"), ("3", "test"), ("4", "test"),
+    ]  # fmt: skip
+    assert not errors
+
+
+def test_names_without_ending_are_advised_as_a_pattern(tmp_path: Path) -> None:
+    top = make(tmp_path, "1.png", "2.png")
+    (tmp_path / "info.csv").write_text("id,price\n1,10\n2,20\n")
+    found = advised(top)
+    assert found["images"] == {"image": "{id}.png"}
+    assert [row[2] for row in read(Folder.parse(found))[0]] == [f"{top}/1.png", f"{top}/2.png"]
+
+
+def test_the_part_is_no_column_to_name(tmp_path: Path) -> None:
+    source = Folder(make(tmp_path, "train/a/1.png", "test/a/2.png"))
+    with pytest.raises(UnknownColumn) as refused:
+        check_fields(source, ["prt"])
+    assert str(refused.value).endswith("has no column 'prt'. Columns: image, label")

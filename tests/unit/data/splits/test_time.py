@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sonde.core.errors import DataError
+from sonde.core.errors import DataError, RecipeError
 from sonde.core.notice import listening
 from sonde.data.splits.time import Time
 
@@ -92,3 +92,40 @@ def test_days_and_months_are_told_apart_by_all_rows_or_by_a_format() -> None:
     assert made.train.tolist() == list(range(len(made.train)))
     with pytest.raises(DataError, match="row 0: got '2011', expected a time like %d/%m/%Y"):
         list(Time(by="day", format="%d/%m/%Y").folds(Days(pa.array(["2011"] * 9))))
+
+
+@pytest.mark.parametrize("gap", [5, "5d", "120h"])
+def test_a_gap_is_left_out_before_each_border(gap: int | str) -> None:
+    heard: list[str] = []
+    days = pa.array([str(day) for day in DATES])
+    with listening(lambda message, _important, _facts: heard.append(message)):
+        (made,) = Time(by="day", valid=0.2, test=0.1, gap=gap).folds(Days(days))
+    assert made.train.tolist() == list(range(65))
+    assert made.valid.tolist() == list(range(70, 85))
+    assert made.test.tolist() == list(range(90, 100))
+    words = gap if isinstance(gap, str) else "5 rows"
+    assert heard[-1] == f"10 rows are left out, in gaps of {words} before rows to valid and test"
+
+
+def test_a_gap_of_rows_never_divides_a_time() -> None:
+    times = np.repeat(np.arange(20), 10)
+    (made,) = Time(by="day", valid=0.0, test=0.5, gap=11).folds(Days(pa.array(times)))
+    assert (times[made.train].max(), times[made.test].min()) == (7, 10)
+
+
+@pytest.mark.parametrize(("gap", "part"), [(15, "valid"), ("15d", "valid"), (500, "train")])
+def test_a_gap_that_leaves_nothing_is_refused(gap: int | str, part: str) -> None:
+    split = Time(by="day", gap=gap)
+    with pytest.raises(DataError, match=f"a gap of {gap}.* leaves no rows to {part}. Give a short"):
+        list(split.folds(Days(pa.array([str(day) for day in DATES]))))
+
+
+def test_a_duration_needs_dates() -> None:
+    with pytest.raises(DataError, match="'7d' is a duration, and field 'day' holds plain numbers"):
+        list(Time(by="day", gap="7d").folds(Days(pa.array(range(100)))))
+
+
+@pytest.mark.parametrize("gap", ["soon", "7", "-1d", -3])
+def test_a_gap_that_cannot_be_read_is_refused(gap: int | str) -> None:
+    with pytest.raises(RecipeError, match=r"gap: got .*, expected a number of rows such as 24, or"):
+        Time.parse({"by": "day", "gap": gap})

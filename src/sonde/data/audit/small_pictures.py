@@ -1,0 +1,36 @@
+"""Pictures of a source, decoded small and grey: near copies are told before any fitting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sonde.contracts.data import Source
+from sonde.core.errors import DataError
+from sonde.data.columns.image import Image
+from sonde.data.picked import picked
+
+MOST_DECODED = 5_000
+"""Pictures decoded: of JPEG files from a camera that is about a minute, of small ones a second."""
+
+_SIDE = 64
+"""Pixels a side at most: what `near_pictures` compares is no larger."""
+
+_HEADERS = 200
+"""Pictures whose headers tell the common size."""
+
+
+def small_pictures(source: Source, column: Image, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """(1, H, W) uint8 of each of these ascending rows, all of one size; black where unreadable."""
+    fields = list(column.reads)
+    try:
+        looked = column.unlearned().named(column.name).fit(picked(source, fields, rows[:_HEADERS]))
+    except DataError:
+        return  # not one can be read, which the run that decodes them all will say
+    size = (min(_SIDE, looked.height), min(_SIDE, looked.width))
+    small = Image(size=size, channels=1, field=fields[0], name=column.name).fit(())
+    for chunk in picked(source, fields, rows):
+        if chunk.num_rows:
+            encoded = small.encode(chunk).values
+            yield from encoded

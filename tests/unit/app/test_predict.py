@@ -1,0 +1,78 @@
+"""`sonde predict`: what is strange in the rows is told beside the answers, and bad options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonde.app import cli
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a number, a category and a date."""
+    home = tmp_path_factory.mktemp("predict")
+    rng = np.random.default_rng(0)
+    colours = ["blue", "red", "red"] * 40
+    rows = [
+        f"{rng.normal():.3f},{colour},2015-01-{1 + row % 28:02},{rng.normal()}"
+        for row, colour in enumerate(colours)
+    ]
+    (home / "t.csv").write_text("size,colour,day,price\n" + "\n".join(rows) + "\n")
+    flags = ["--target", "price", "--epochs", "1", "--model", "linear", "--no-audit"]
+    assert cli.run(["train", str(home / "t.csv"), *flags, "--run-dir", str(home / "run")]) == 0
+    return home / "run" / "model.sonde"
+
+
+STRANGE = [
+    {"size": 0.1, "colour": "mauve", "day": "2015-01-05"},
+    {"size": 1e6, "colour": "red", "day": "2031-01-01"},
+    {"size": None, "colour": "teal", "day": "2015-01-05"},
+]
+
+
+def test_notices_stand_beside_the_answers(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line a column on stderr, a list with `--json`; stdout holds the answers alone."""
+    (tmp_path / "rows.json").write_text(json.dumps(STRANGE))
+    assert cli.run(["predict", str(model), str(tmp_path / "rows.json")]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    notes = shown.err.splitlines()
+    assert [note.split(":")[1].strip() for note in notes] == ["size", "colour", "day"]
+    assert all(note.startswith("note: ") for note in notes)
+    assert "colour: 2 of 3 rows hold values that no training row had (mauve, teal)" in notes[1]
+    assert (
+        "1 of 3 rows lie outside the training rows' 2015-01-01 to 2015-01-28 (2031-01-01)"
+        in (notes[2])
+    )
+    assert cli.run(["predict", str(model), str(tmp_path / "rows.json"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["notices"] == [note.removeprefix("note: ") for note in notes]
+    assert len(told["answers"]) == 3
+
+
+def test_rows_like_those_of_training_get_no_notice(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.json").write_text('{"size": 0.1, "colour": "red", "day": "2015-01-05"}')
+    assert cli.run(["predict", str(model), str(tmp_path / "rows.json")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_option_the_task_has_not_says_where_it_was_settled(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps(STRANGE))
+    rows = str(tmp_path / "rows.json")
+    assert cli.run(["predict", str(model), rows, "--levels", "0.1,0.9"]) == 2
+    said = capsys.readouterr().err
+    assert "unknown option 'levels' (got '0.1,0.9')" in said
+    assert "a model of the task 'regression' has no options" in said
+    assert '"quantiles":[]' in said
+    assert cli.run(["predict", "--help"]) == 0
+    assert "quantiles: [0.05, 0.5, 0.95]" in " ".join(capsys.readouterr().out.split())
