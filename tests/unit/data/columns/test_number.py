@@ -280,14 +280,14 @@ def test_a_few_texts_of_a_long_field_tell_what_all_would(
 
 @pytest.mark.parametrize("scale", ["standard", "log", "quantile"])
 def test_numbers_far_outside_those_of_training_are_strange(scale: str) -> None:
-    """A quarter of the range beyond either end is near; the examples stand as they were given."""
+    """A quarter of the range beyond either end is near; examples are the numbers that were read."""
     column = fitted([float(place) for place in range(41)], scale=scale)
     asked = rows(["-9.9", "-10.5", "49.9", "50.5", None, "7", "1e9"])
     missing, far = column.strange(asked, column.encode(asked))
     assert missing.rows.tolist() == [4]
     assert far.rows.tolist() == [1, 3, 6]
     assert far.what == "lie far outside the training rows' 0 to 40"
-    assert far.examples == ("-10.5", "50.5", "1e9")
+    assert far.examples == ("-10.5", "50.5", "1,000,000,000")
 
 
 def test_whatever_differs_from_a_constant_is_strange() -> None:
