@@ -28,6 +28,8 @@ def strains() -> dict[str, Strain]:
         "reinforce": _reinforce(),
         "episodes": _episodes(),
         "boxes": _boxes(),
+        "denoising": _denoising(),
+        "variational": _variational(),
     }
 
 
@@ -72,7 +74,7 @@ def _reinforce() -> Strain:
         {
             "source": world,
             "columns": {"observation": {"kind": "numbers", "width": 4}},
-            "task": {"kind": "act", "world": world, "episodes": 2},
+            "task": {"kind": "choose", "world": world, "episodes": 2},
             "model": {"kind": "dense", "hidden": [8]},
             "paradigm": {"kind": "reinforce", "episodes": 2, "budget": {"steps": 12}},
             "checkpoint": FAST,
@@ -115,6 +117,49 @@ def _boxes() -> Strain:
         },
         pa.table({"image": tensors, "boxes": lists}),
     )
+
+
+def _denoising() -> Strain:
+    """Targets that are the inputs before they were corrupted."""
+    return Strain(
+        {
+            "columns": {"image": "image"},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "augment": [{"kind": "shift", "most": 1}],
+            "task": {"kind": "reconstruct", "corrupt": {"noise": "gaussian", "amount": 0.3}},
+            "model": {"kind": "autoencoder", "channels": [6, 4]},
+            "paradigm": {"kind": "supervised", "batch_size": 32, "budget": {"epochs": 3}},
+            "checkpoint": FAST,
+        },
+        {"image": _blobs(160)},
+    )
+
+
+def _variational() -> Strain:
+    """A code that is drawn, with a condition, from rows with gaps."""
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3))
+    gap = rng.random(200) < 0.1
+    data = {
+        "a": pa.array(values[:, 0], mask=gap),
+        "b": pa.array(values[:, 1]),
+        "mood": pa.array(np.where(values[:, 2] > 0, "up", "down")),
+        "sort": pa.array(rng.choice(["x", "y", "z"], 200)),
+        "other": pa.array(rng.choice(["p", "q"], 200)),
+    }
+    return Strain(
+        {
+            "columns": {"a": "number", "b": "number", "mood": "category", "sort": "category",
+                        "other": "category"},
+            "task": {"kind": "reconstruct", "code": 2, "beta": 0.5, "condition": ["sort"],
+                     "corrupt": {"noise": "masking", "amount": 0.1}, "label": "other"},
+            "model": {"kind": "autoencoder", "hidden": [8]},
+            "paradigm": {"kind": "supervised", "batch_size": 32, "budget": {"epochs": 3},
+                         "stop": {"patience": 2}, "micro_batch": 20},
+            "checkpoint": FAST,
+        },
+        pa.table(data),
+    )  # fmt: skip
 
 
 def _blobs(rows: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sonde.contracts.data import World
 from sonde.contracts.recipe import Recipe
 from sonde.core.text import from_yaml, to_yaml
 
@@ -59,6 +60,8 @@ def test_its_data_has_every_field_it_reads(
     monkeypatch.chdir(ROOT)
     recipe = read(path)
     assert recipe.source is not None
+    if isinstance(recipe.source, World):
+        pytest.skip("an environment is acted in: it has no rows")
     fields = {field.name for field in recipe.source.fields()}
     columns = {name: column.named(name) for name, column in (recipe.columns or {}).items()}
     read_by_columns = {field for column in columns.values() for field in column.reads}
