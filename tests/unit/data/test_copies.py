@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,39 +12,14 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.chunks import Chunks
 
-from sonde.contracts.data import Column, Field, RowError, Source
+from sonde.contracts.data import Column
 from sonde.data import copies as module
 from sonde.data.columns.category import Category
 from sonde.data.columns.image import Image
 from sonde.data.copies import copies
 from sonde.data.sources.folder import Folder
-
-
-class Chunks(Source):
-    """A table, scanned a few rows at a time."""
-
-    kind: ClassVar[str] = "copied-chunks"
-    size: int = 3
-    table: Any
-
-    @property
-    def title(self) -> str:
-        return "chunks"
-
-    def fields(self) -> Sequence[Field]:
-        return [Field(f.name, f.type) for f in self.table.schema]
-
-    def scan(
-        self,
-        fields: Sequence[str] | None = None,
-        on_error: Callable[[RowError], None] | None = None,
-    ) -> Iterator[pa.RecordBatch]:
-        picked = self.table if fields is None else self.table.select(list(fields))
-        yield from picked.to_batches(max_chunksize=self.size)
-
-    def fingerprint(self) -> str:
-        return "never asked"
 
 
 def of(table: pa.Table, size: int = 3) -> list[int]:

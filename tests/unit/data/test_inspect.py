@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.chunks import Chunks
 
-from sonde.contracts.data import Field, RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, RecipeError, UnknownColumn
 from sonde.core.notice import SondeWarning
 from sonde.core.text import to_json
@@ -18,18 +19,10 @@ from sonde.data.likely import likely_targets
 from sonde.data.show import as_json, render
 
 
-class Held(Source):
-    """Rows of a table in memory, in chunks of 100."""
+class Damaged(Chunks):
+    """One line of it cannot be read."""
 
-    kind = "held"
-    table: pa.Table
-
-    @property
-    def title(self) -> str:
-        return "held"
-
-    def fields(self) -> Sequence[Field]:
-        return [Field(f.name, f.type) for f in self.table.schema]
+    size: int = 100
 
     def scan(
         self,
@@ -38,14 +31,11 @@ class Held(Source):
     ) -> Iterator[pa.RecordBatch]:
         assert on_error is not None
         on_error(RowError(7, "a,b,c", "2 fields", "held.csv, line 7"))
-        yield from self.table.select(fields).to_batches(max_chunksize=100)
-
-    def fingerprint(self) -> str:
-        return ""
+        return super().scan(fields, on_error)
 
 
 def looked_at(rows_at_most: int = 200_000, **columns: object) -> Inspection:
-    return inspect_source(Held(table=pa.table(columns)), rows_at_most=rows_at_most)
+    return inspect_source(Damaged(table=pa.table(columns)), rows_at_most=rows_at_most)
 
 
 ROWS = 300
@@ -99,7 +89,7 @@ def test_a_target_may_leave_its_kind_open(mixed: Inspection) -> None:
 
 
 @pytest.mark.parametrize(("targets", "error", "message"), [
-    ({"aeg": ""}, UnknownColumn, "held has no column 'aeg'. Did you mean 'age'\\? Columns: age,"),
+    ({"aeg": ""}, UnknownColumn, "chunks has no column 'aeg'. Did you mean 'age'\\? Columns: age,"),
     ({"sex": "categorie"}, RecipeError, "sex: unknown column 'categorie'. Did you mean 'category'"),
     ({"remark": ""}, DataError, "'remark' cannot be a target: text, 300"),
 ])  # fmt: skip
@@ -247,7 +237,7 @@ def test_the_same_as_json(mixed: Inspection) -> None:
 
 
 def test_no_rows_are_told() -> None:
-    with pytest.raises(DataError, match="held has no rows"):
+    with pytest.raises(DataError, match="chunks has no rows"):
         looked_at(x=pa.array([], pa.string()))
 
 

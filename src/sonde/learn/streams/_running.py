@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
+from sonde.contracts.data import World
 from sonde.contracts.learn import State
 from sonde.core.notice import say
 from sonde.data.acting import Copies
+from sonde.data.spaces import Spaces
 
 
-def resumed(copies: Copies, state: State | None) -> Copies:
-    """The copies where they were when `state` was saved.
+class Lanes(Protocol):
+    """Of a stream's settings: environments side by side."""
+
+    @property
+    def copies(self) -> int:
+        """How many."""
+
+    @property
+    def renew(self) -> bool:
+        """Whether every episode has an environment of its own."""
+
+
+def taken_up(
+    world: World, spaces: Spaces, settings: Lanes, seed: int, state: State | None
+) -> Copies:
+    """Environments at their beginning, or where they were when `state` was saved.
 
     An environment that hides something, so that its seed and its actions do not bring it back, is
     noticed: the run goes on, and it is said that its bits are others.
     """
+    copies = Copies(world, settings.copies, seed, spaces, renew=settings.renew)
     if state is not None and not copies.restore(state):
         say(
             "resumed, but the environment did not come back as it was: it hides something that its "

@@ -21,7 +21,7 @@ from sonde.core.batch import Batch
 from sonde.data.acting import Copies
 from sonde.data.spaces import Spaces
 from sonde.learn.streams._returns import n_step
-from sonde.learn.streams._running import resumed
+from sonde.learn.streams._running import taken_up
 from sonde.learn.streams._sum_tree import SumTree
 
 Values = Callable[[np.ndarray], np.ndarray]
@@ -93,14 +93,9 @@ class Replay:
     def __iter__(self) -> Iterator[Batch]:
         """Act, keep, draw; without end."""
         if self._copies is None:
-            made = Copies(
-                self._world,
-                self._settings.copies,
-                self._seed,
-                self._spaces,
-                renew=self._settings.renew,
+            self._copies = taken_up(
+                self._world, self._spaces, self._settings, self._seed, self._restored
             )
-            self._copies = resumed(made, self._restored)
         if not self._filled:
             self._warm_up()
         while True:

@@ -15,7 +15,7 @@ from sonde.core import seed as seeds
 from sonde.core.batch import Batch
 from sonde.data.acting import Copies
 from sonde.data.spaces import Spaces
-from sonde.learn.streams._running import Scale, resumed
+from sonde.learn.streams._running import Scale, taken_up
 
 Sample = Callable[[np.ndarray, torch.Generator], np.ndarray]
 """(n, D) observations -> actions drawn from the policy: (n,) int64, or (n, A) float32, 1 being the
@@ -66,14 +66,9 @@ class Rollouts:
     def __iter__(self) -> Iterator[Batch]:
         """Act; without end."""
         if self._copies is None:
-            made = Copies(
-                self._world,
-                self._settings.copies,
-                self._seed,
-                self._spaces,
-                renew=self._settings.renew,
+            self._copies = taken_up(
+                self._world, self._spaces, self._settings, self._seed, self._restored
             )
-            self._copies = resumed(made, self._restored)
         while True:
             yield self._roll(self._copies)
 
