@@ -43,6 +43,7 @@ class Entry:
         resumed: whether it went on with an earlier attempt, so that `seconds` is not the whole.
         machine: cores, threads, processor features, versions.
         modules: the files of the package that the training imported.
+        work: multiply-adds a judged row took; None where they were not counted.
     """
 
     row: str
@@ -61,6 +62,7 @@ class Entry:
     finished: str
     machine: dict[str, Any]
     modules: list[str] | None = None
+    work: float | None = None
 
     @property
     def key(self) -> Key:

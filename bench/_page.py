@@ -33,6 +33,7 @@ _COLUMNS = (
     "training",
     "whole",
     "peak memory",
+    "multiply-adds a row",
 )
 
 
@@ -72,7 +73,14 @@ def _line(row: Row, entries: Sequence[Entry]) -> tuple[str, ...]:
         f"{fmean(entry.training_seconds for entry in entries):,.0f} s",
         f"{fmean(seconds):,.0f} s" if seconds else "resumed",
         f"{max(entry.peak_bytes for entry in entries) / 2**20:,.0f} MiB",
+        _work(entries),
     )
+
+
+def _work(entries: Sequence[Entry]) -> str:
+    """In thousands, where it was counted."""
+    counted = [entry.work for entry in entries if entry.work is not None]
+    return f"{fmean(counted) / 1000:,.0f} k" if counted else ""
 
 
 def verdict(row: Row, entries: Sequence[Entry]) -> str:

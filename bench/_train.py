@@ -19,9 +19,11 @@ import sonde
 from bench._machine import machine
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Score
+from sonde.run.directory import RunDirectory
 from sonde.run.journal import read_journal
 from sonde.workflow.cross_validate import cross_validate
 from sonde.workflow.fit import as_recipe, fit
+from sonde.workflow.verdict import read_verdict
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def measure(job: Job) -> dict[str, Any]:
         "closed_form": _closed_form(recipe) if job.closed_form else None,
         "machine": machine(),
         "modules": _modules(),
+        "work": _work(run_dir),
     }
 
 
@@ -89,6 +92,12 @@ def _closed_form(recipe: Recipe) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         return closed_form_rmse(recipe, Path(folder))
+
+
+def _work(run_dir: Path) -> float | None:
+    """Multiply-adds a judged row took."""
+    verdict = read_verdict(RunDirectory(run_dir))
+    return verdict.work if verdict else None
 
 
 def _modules() -> list[str]:

@@ -257,8 +257,8 @@ class World(Source):
     family: ClassVar[str] = "source"
 
     @abstractmethod
-    def make(self, count: int, seed: int) -> gymnasium.vector.VectorEnv:
-        """`count` copies side by side, seeded."""
+    def make(self, count: int, seed: int, *, render: bool = False) -> gymnasium.vector.VectorEnv:
+        """`count` copies side by side, seeded; with `render` they draw their frames."""
 
     def fields(self) -> Sequence[Field]:
         """An environment has no rows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 from torch import Tensor, nn
 
 from sonde.contracts.learn import State, Stateful
@@ -34,6 +35,10 @@ class Learner(nn.Module):
     def main_score(self) -> str:
         """The score early stopping watches unless told otherwise."""
         return "loss"
+
+    def shown(self) -> Mapping[str, np.ndarray]:
+        """Pictures worth a look after an evaluation, by name: (H, W) or (H, W, 3) uint8."""
+        return {}
 
     def heed(self, scores: Mapping[str, float]) -> None:
         """The loop has evaluated; every stateful attribute may react, before anything is saved."""

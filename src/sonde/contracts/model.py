@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import Field, model_validator
 
 from sonde.core.port import PortKind, Ports
 from sonde.core.spec import Spec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from sonde.core.batch import Batch
+
+HEADS = "heads"
+"""The submodule of a network that makes its outputs: what follows it is no part of an encoder."""
+
+RATE = "sonde_rate"
+"""Attribute of a weight: the part of the descent's learning rate that it has; 1 without it."""
+
+
+class Pretrained(Spec):
+    """Weights to begin with instead of chance: all of another network but its heads."""
+
+    path: str = Field(min_length=1)
+    """A `model.sonde` whose model has the same blueprint, or a .safetensors file whose names are
+    those of this network."""
+    freeze: bool = False
+    """Whether they stay as they are, statistics of normalisation included."""
+    decay: float = Field(1.0, gt=0, le=1)
+    """A layer learns at this part of the rate of the layer above it (Howard, Ruder, "Universal
+    Language Model Fine-tuning for Text Classification", 2018, section 3.2, there 1/2.6)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, data: Any) -> Any:
+        return {"path": data} if isinstance(data, str) else data
 
 
 class Blueprint(Spec):
@@ -21,16 +50,19 @@ class Blueprint(Spec):
     In training it may answer each row M times, with outputs of B * M rows, the answers to a row
     side by side: a learner asks each of them for the same target. Else it gives one answer a row.
     The module is materialised, never lazy, and every buffer is in its state dict, so that a
-    checked weight file alone decides what it computes.
+    checked weight file alone decides what it computes. What makes its outputs is called `heads`.
     """
 
     family: ClassVar[str] = "model"
     reads: ClassVar[tuple[PortKind, ...]] = ()
     """Kinds of input ports it can read: named in the error where another blueprint cannot."""
 
+    encoder: Pretrained | None = None
+    """Another model whose weights it begins with: a path, or a mapping with path, freeze, decay."""
+
     @abstractmethod
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
-        """The network for these ports.
+        """The network for these ports, from chance: whoever builds it to learn adds the encoder.
 
         Raises:
             UsageError: it cannot read or write such ports; says which would work.
@@ -39,3 +71,17 @@ class Blueprint(Spec):
     def describe(self) -> str:
         """A few words for the terminal, such as 'dense 2x256'."""
         return self.kind
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A network that decides something on validation rows, before it is sealed."""
+
+    def settle(self, inputs: Batch, score: Callable[[Mapping[str, Tensor]], float]) -> None:
+        """Decide, and keep it in a buffer.
+
+        Args:
+            inputs: all validation rows.
+            score: the task's main metric of raw outputs for these rows, in its own unit, but turned
+                so that greater is better.
+        """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sonde.contracts.data import Column, Source, Split
 from sonde.contracts.learn import Augment, Paradigm
 from sonde.contracts.model import Blueprint
 from sonde.contracts.task import Task
+from sonde.core.registry import registry
 from sonde.core.spec import Spec
 from sonde.core.text import to_json
 
@@ -39,11 +42,25 @@ class Recipe(Spec):
     model: Blueprint | None = None
     """None takes a convolutional net for pictures, a dense one otherwise."""
     paradigm: Paradigm = Field(default="supervised")  # type: ignore[assignment]  # checked below
+    """None takes what the task learns by: supervised, where it has targets."""
     accept: tuple[str, ...] = ()
     """Columns that look as if they gave the target away, and that are to be used all the same."""
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = "auto"
     checkpoint: Checkpointing = Checkpointing()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_task_learns(cls, data: Any) -> Any:
+        """Where no paradigm is named, the task's own."""
+        if not isinstance(data, Mapping) or data.get("paradigm") is not None:
+            return data
+        asked = data.get("task")
+        kind = asked.get("kind") if isinstance(asked, Mapping) else getattr(asked, "kind", asked)
+        known = registry("task")
+        if kind not in known.names():  # which will be said better when the task is read
+            return data
+        return {**data, "paradigm": cast("type[Task]", known.load(kind)).learns_by}
 
     def identity(self) -> str:
         """A hash of all that decides what is computed."""

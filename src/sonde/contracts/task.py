@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.panels import Panel
 from sonde.core.port import Ports
 from sonde.core.spec import Spec
 
@@ -168,66 +169,6 @@ class Baseline(Protocol):
         """What `Task.read` would give for the test rows, learned from the training rows."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A panel: rows of text."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """A panel: a matrix of counts, such as a confusion matrix."""
-
-    title: str
-    values: np.ndarray
-    row_labels: Sequence[str]
-    column_labels: Sequence[str]
-    row_title: str = ""
-    column_title: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Curves:
-    """A panel: lines or points over two axes.
-
-    Attributes:
-        series: name -> (x, y), each (n,).
-        points: names drawn as points instead of a line.
-        diagonal: whether y = x is drawn for comparison.
-    """
-
-    title: str
-    series: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    x_title: str = ""
-    y_title: str = ""
-    points: frozenset[str] = frozenset()
-    diagonal: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Rowlist:
-    """A panel: particular rows, shown with their raw fields and pictures by the report.
-
-    Attributes:
-        rows: row numbers.
-        remarks: one line beside each row.
-    """
-
-    title: str
-    rows: Sequence[int]
-    remarks: Sequence[str]
-    note: str = ""
-
-
-Panel = Table | Heatmap | Curves | Rowlist
-
-
 class Predictor(Protocol):
     """A model that answers raw rows: what `judge` is given."""
 
@@ -248,6 +189,10 @@ class Task(Spec):
     """True where `settle` decides something, so that validation rows are passed through for it."""
     main_metric: ClassVar[str] = ""
     """The name in `metrics()` that early stopping watches unless told otherwise."""
+    suggests: ClassVar[str] = ""
+    """Kind of the model where the recipe names none; without it one that fits the inputs."""
+    learns_by: ClassVar[str] = "supervised"
+    """Kind of the paradigm where the recipe names none."""
 
     _columns: Mapping[str, Column] = PrivateAttr(default_factory=dict)
     _ports: Ports = PrivateAttr(default_factory=dict)  # kept, because every step asks for them
@@ -285,6 +230,11 @@ class Task(Spec):
         columns = (self._columns[name] for name in self.inputs if name in self._columns)
         return tuple(dict.fromkeys(field for column in columns for field in column.reads))
 
+    @property
+    def draws(self) -> bool:
+        """Whether it answers without rows too: draws some, or plays; inputs are then {}."""
+        return not self.given
+
     def target_columns(self) -> Mapping[str, str]:
         """Target column -> the column kind it should have, where no recipe says; '' for any."""
         return dict.fromkeys(self.targets, "")
@@ -299,7 +249,10 @@ class Task(Spec):
 
     @abstractmethod
     def answer(self, arrays: Arrays) -> list[Row]:
-        """What a caller gets, one mapping per row; NumPy only."""
+        """What a caller gets, one mapping per row; NumPy only.
+
+        A picture is uint8, (H, W) or (H, W, 3), a film (T, H, W, 3): the command line writes files.
+        """
 
     def predicted(self, arrays: Arrays) -> Arrays:
         """What `read` gives, as metrics look at it."""

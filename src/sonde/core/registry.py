@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from sonde.core.spec import Spec
 
 FAMILIES = {
-    "source": "sonde.data.sources",
-    "split": "sonde.data.splits",
-    "sampler": "sonde.data.samplers",
-    "column": "sonde.data.columns",
-    "augment": "sonde.data.augment",
-    "model": "sonde.nets.models",
-    "metric": "sonde.metrics",
-    "task": "sonde.tasks",
-    "optimizer": "sonde.learn.optimizers",
-    "schedule": "sonde.learn.schedules",
-    "paradigm": "sonde.learn.paradigms",
+    "source": ("sonde.data.sources", "sonde.workflow.sources"),  # the latter ask a trained model
+    "split": ("sonde.data.splits",),
+    "sampler": ("sonde.data.samplers",),
+    "column": ("sonde.data.columns",),
+    "augment": ("sonde.data.augment",),
+    "model": ("sonde.nets.models",),
+    "metric": ("sonde.metrics",),
+    "task": ("sonde.tasks",),
+    "optimizer": ("sonde.learn.optimizers",),
+    "schedule": ("sonde.learn.schedules",),
+    "paradigm": ("sonde.learn.paradigms",),
 }
-"""Each family of kinds and the folder whose files are its kinds."""
+"""Each family of kinds and the folders whose files are its kinds."""
 
 
 class Registry:
@@ -52,12 +52,14 @@ class Registry:
     @cached_property
     def _built_in(self) -> dict[str, str]:
         """Kind -> module, from file names alone."""
-        package = FAMILIES[self.family]
-        spec = find_spec(package)
-        assert spec is not None and spec.submodule_search_locations is not None
-        folder = Path(next(iter(spec.submodule_search_locations)))
-        stems = sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
-        return {stem.replace("_", "-"): f"{package}.{stem}" for stem in stems}
+        found: dict[str, str] = {}
+        for package in FAMILIES[self.family]:
+            spec = find_spec(package)
+            assert spec is not None and spec.submodule_search_locations is not None
+            folder = Path(next(iter(spec.submodule_search_locations)))
+            stems = (p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+            found |= {stem.replace("_", "-"): f"{package}.{stem}" for stem in stems}
+        return dict(sorted(found.items()))
 
     @cached_property
     def _plugged(self) -> dict[str, EntryPoint]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonde.contracts.task import Heatmap
+from sonde.contracts.panels import Heatmap
 from sonde.evaluate._html import Markup, element, joined
 from sonde.evaluate._svg import short, text_at, turned_at
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from sonde.contracts.data import Raw
-from sonde.contracts.task import Curves, Heatmap, Panel, Rowlist, Table
+from sonde.contracts.panels import Curves, Heatmap, Panel, Rowlist, Sheet, Table
+from sonde.core.picture import file_of
 from sonde.evaluate._html import Markup, element, folded, joined, scrolling, table
 from sonde.evaluate._matrix import matrix_picture, row_parts
 from sonde.evaluate._svg import chart, legend
@@ -27,6 +28,9 @@ _SENTENCE = 40
 _LONGEST = 200
 """Characters of a raw value that are shown."""
 
+_LEAST_WIDTH, _PICTURES_IN_HALF = 96, 4
+"""Pixels that a small picture is enlarged to, and pictures that fit in half of the page's width."""
+
 ShownRows = Mapping[int, ShownRow]
 
 
@@ -41,6 +45,8 @@ def panel(shown: Panel, rows: ShownRows) -> Markup:
             return _heatmap(shown)
         case Rowlist():
             return _rowlist(shown, rows)
+        case Sheet():
+            return _sheet(shown)
 
 
 def _table(shown: Table) -> Markup:
@@ -120,6 +126,34 @@ def _rowlist(shown: Rowlist, rows: ShownRows) -> Markup:
     body = element("ol", *first, class_="cards") if cards else element("p", "No such row.")
     more = folded(f"{len(rest)} more rows", element("ol", *rest, class_="cards")) if rest else None
     return figure(shown.title, joined([body, more]), note=shown.note, wide=True)
+
+
+def _sheet(shown: Sheet) -> Markup:
+    """Pictures in a line that is broken where the page ends, each with its words below."""
+    words = [*shown.remarks, *[""] * len(shown.pictures)]
+    cells = [
+        element("li", picture(drawn, words[at] or shown.title), words[at] or None)
+        for at, drawn in enumerate(shown.pictures)
+    ]
+    body = element("ol", *cells, class_="sheet") if cells else element("p", "No picture.")
+    return figure(shown.title, body, note=shown.note, wide=len(cells) > _PICTURES_IN_HALF)
+
+
+def picture(drawn: np.ndarray, name: str) -> Markup:
+    """A picture or a film, small ones enlarged in whole pixels."""
+    suffix, content = file_of(drawn)
+    return element(
+        "img",
+        src=f"data:image/{suffix[1:]};base64,{base64.b64encode(content).decode()}",
+        alt=name,
+        width=str(_enlarged(drawn)),
+    )
+
+
+def _enlarged(drawn: np.ndarray) -> int:
+    """Its width on the page, in pixels."""
+    width = int(drawn.shape[-1] if drawn.ndim == 2 else drawn.shape[-2])
+    return width * max(1, _LEAST_WIDTH // width)
 
 
 def figure(title: str, *content: Markup, note: str = "", wide: bool = False) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sonde.contracts.task import Curves
+from sonde.contracts.panels import Curves
 from sonde.evaluate._axes import Axis, axis, tick_text
 from sonde.evaluate._html import Markup, element, joined
 

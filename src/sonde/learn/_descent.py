@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from sonde.contracts.learn import Budget, Optimizer, Schedule, State, Stateful
+from sonde.contracts.model import RATE
 from sonde.contracts.task import Loss
 from sonde.core import seed
 from sonde.core.batch import Batch, count, part, tensor_of
@@ -212,15 +213,26 @@ class Descent(Stateful):
             tell(f"network    {self.name}, {total:,} weights, {precision} on {self._device}")
 
     def _groups(self) -> list[dict[str, Any]]:
-        """Weights that decay; and biases and norms, with fewer than two axes, which do not."""
-        rate, decay = self.settings.optimizer.learning_rate, self.settings.optimizer.weight_decay
-        matrices = [weight for weight in self._weights if weight.ndim >= 2]
-        rest = [weight for weight in self._weights if weight.ndim < 2]
-        groups = [
-            {"params": matrices, "lr": rate, "weight_decay": decay},
-            {"params": rest, "lr": rate, "weight_decay": 0.0},
+        """Weights that decay; and biases and norms, with fewer than two axes, which do not.
+
+        Each rate that weights ask for has groups of its own.
+        """
+        asked = self.settings.optimizer
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for factor in sorted({_rate(weight) for weight in self._weights}, reverse=True):
+            for decays in (True, False):
+                alike = [w for w in self._weights if (_rate(w), w.ndim >= 2) == (factor, decays)]
+                if alike:
+                    groups[factor, decays] = alike
+        return [
+            {
+                "params": weights,
+                "lr": asked.learning_rate * factor,
+                "factor": factor,
+                "weight_decay": asked.weight_decay if decays else 0.0,
+            }
+            for (factor, decays), weights in groups.items()
         ]
-        return [group for group in groups if group["params"]]
 
     def _whole(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
         """The mean loss of a batch that goes through at once, with its gradients."""
@@ -272,7 +284,7 @@ class Descent(Stateful):
         if self.settings.clip is not None:
             torch.nn.utils.clip_grads_with_norm_(self._weights, self.settings.clip, norm)
         for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = self.learning_rate * group["factor"]
         self._optimizer.step()
         if self.settings.l1:
             self._shrink(self.learning_rate * self.settings.l1)
@@ -356,3 +368,7 @@ def _like(weight: Tensor, moment: Any) -> Any:
     if moment.shape != weight.shape:
         return moment.clone()
     return torch.empty_like(weight, dtype=moment.dtype).copy_(moment)
+
+
+def _rate(weight: Tensor) -> float:
+    return float(getattr(weight, RATE, 1.0))

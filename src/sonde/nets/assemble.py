@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sonde.contracts.model import Blueprint
 from sonde.core.batch import Batch
+from sonde.core.code import CODE
 from sonde.core.errors import UsageError, listed
 from sonde.core.port import Port, PortKind, Ports
 from sonde.core.registry import registry
@@ -39,6 +40,7 @@ class Assembled(nn.Module):
         body: (B, F) float -> (B, ..., G) float.
         heads: by output, (B, ..., G) float -> (B, ..., outputs) float.
         flat: the outputs that are one number a row.
+        features: G.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Assembled(nn.Module):
         heads: Mapping[str, nn.Module],
         *,
         flat: frozenset[str],
+        features: int,
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
@@ -56,6 +59,7 @@ class Assembled(nn.Module):
         self.heads = nn.ModuleList(heads.values())
         self.outputs = tuple(heads)
         self.flat = flat
+        self.features = features
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """B rows -> by output: scalar (B,), category (B, classes) logits, vector (B, D).
@@ -79,7 +83,8 @@ def assemble(
 
     Args:
         inputs: grouped by kind, in the order in which each kind is first met.
-        outputs: scalars, categories or vectors.
+        outputs: scalars, categories or vectors; or `CODE` alone, left open, for the features that
+            the heads would have read, (B, ..., G).
         encoders: by port kind.
         body: between the joined features and the heads.
         head: what makes the last layer of each output.
@@ -90,18 +95,41 @@ def assemble(
     """
     if not inputs:
         raise UsageError("a network needs at least one input column; all are targets or left out")
-    made = [encoders[kind](ports) for kind, ports in _by_kind(inputs, encoders).items()]
+    made = [encoders[kind](ports) for kind, ports in by_kind(inputs, encoders).items()]
     width = sum(encoder.width for encoder in made)
     hidden, hidden_width = body(width)
-    heads = {name: head(hidden_width, _width(name, port)) for name, port in outputs.items()}
-    _start_neutral(made, hidden, list(heads.values()))
+    if set(outputs) == {CODE} and outputs[CODE].size is None:
+        heads: dict[str, nn.Module] = {CODE: nn.Identity()}  # the features themselves
+    else:
+        heads = {name: head(hidden_width, width_of(name, port)) for name, port in outputs.items()}
+    start_neutral(made, hidden, [each for each in heads.values() if each.state_dict()])
     flat = frozenset(name for name, port in outputs.items() if port.kind == "scalar")
-    return Assembled(made, hidden, heads, flat=flat)
+    return Assembled(made, hidden, heads, flat=flat, features=hidden_width)
 
 
-def _by_kind(
+def features(network: nn.Module) -> int:
+    """G, how many features the last hidden layer of an assembled network gives.
+
+    Raises:
+        UsageError: it is not made of encoders, body and heads.
+    """
+    for module in network.modules():
+        if isinstance(module, Assembled):
+            return module.features
+    raise UsageError(
+        "this model has no layer before its heads whose features could be taken. "
+        "Take a dense network, a convnet or a resnet."
+    )
+
+
+def by_kind(
     inputs: Ports, encoders: Mapping[PortKind, EncoderFactory]
 ) -> dict[PortKind, dict[str, Port]]:
+    """The ports of each kind, in the order in which a kind is first met.
+
+    Raises:
+        UsageError: there is no encoder for a kind; says which models have one.
+    """
     groups: dict[PortKind, dict[str, Port]] = {}
     for name, port in inputs.items():
         if port.kind not in encoders:
@@ -120,7 +148,7 @@ def _or_use(kind: PortKind) -> str:
     return f", or use model: {' or '.join(able)}" if able else ": no model here reads it"
 
 
-def _width(name: str, port: Port) -> int:
+def width_of(name: str, port: Port) -> int:
     """How many numbers a row of this output has."""
     match port:
         case Port(kind="scalar"):
@@ -135,9 +163,7 @@ def _width(name: str, port: Port) -> int:
     )
 
 
-def _start_neutral(
-    encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Module]
-) -> None:
+def start_neutral(encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Module]) -> None:
     """Zero weights on reserved features, in the linear layers that read the joined features.
 
     Otherwise a value that is missing, or unseen, for the first time after training would move the

@@ -156,7 +156,7 @@ class Bundle:
 
         Args:
             rows: a list of mappings, one mapping, a pandas or polars or Arrow table; None for a
-                task that is given nothing.
+                task that draws, or is given nothing.
             batch_size: rows answered at once.
             options: what the task lets a caller choose.
 
@@ -165,13 +165,21 @@ class Bundle:
 
         Raises:
             DataError: a value cannot be read; names row and column.
-            UsageError: an unknown field or option.
+            UsageError: an unknown field or option, no rows for a task that needs them, or some for
+                a task that is given none.
         """
         chosen = self._chosen(options)
+        if rows is None:
+            self._refuse_no_rows()
+            return self.task.answer(self._answered({}, chosen))
         if not self.task.given:
-            return self.task.answer(self.arrays(_no_rows(), chosen))
+            choice = listed(self.task.Options.model_fields, 30)
+            raise UsageError(
+                f"a model of the task {self.task.kind!r} is given no rows, got some. It lets you "
+                f"choose: {choice or 'nothing'}"
+            )
         known = self.facts.get("fields", ())
-        table, missing = as_rows([] if rows is None else rows, self.task.given, known=known)
+        table, missing = as_rows(rows, self.task.given, known=known)
         answers: list[Row] = []
         strange = StrangeRows(self.columns)
         for start in range(0, table.num_rows, batch_size):
@@ -181,6 +189,18 @@ class Bundle:
             answers += self.task.answer(self._answered(encoded, chosen))
         strange.tell()
         return [answer | {"missing": missing} for answer in answers] if missing else answers
+
+    def _refuse_no_rows(self) -> None:
+        """Stop where nothing was given to a task that cannot do without.
+
+        Raises:
+            UsageError: naming the fields of a row.
+        """
+        if not self.task.draws:
+            raise UsageError(
+                f"which rows? A model of the task {self.task.kind!r} draws none of its own. Give "
+                f"rows with: {listed(self.task.given, 30)}"
+            )
 
     def _chosen(self, options: Mapping[str, Any]) -> Spec:
         """What a caller chose of what the task lets one choose.

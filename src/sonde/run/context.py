@@ -22,6 +22,7 @@ from sonde.core.port import Ports
 from sonde.data.batches import Gather, StoreBatches
 from sonde.data.samplers.sequential import Sequential
 from sonde.data.store import Store
+from sonde.run.pretrained import begin_with
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class RunContext(Context):
         seed.begin(self.seed, "build", self._built)
         self._built += 1
         network = blueprint.build(inputs, outputs)
+        begin_with(network, blueprint)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def num_rows(self, part: Literal["train", "valid"]) -> int:

@@ -37,6 +37,7 @@ class RunDirectory:
         self.quarantine = path / "quarantine.jsonl"
         self.audit = path / "audit.json"
         self.checkpoints = path / "checkpoints"
+        self.pictures = path / "pictures"
         self.scores = path / "scores.json"
         self.judged = path / "judged.safetensors"
         self.report = path / "report.html"

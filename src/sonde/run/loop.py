@@ -20,9 +20,11 @@ from sonde.contracts.recipe import Checkpointing
 from sonde.core import seed
 from sonde.core.batch import Batch, to_device
 from sonde.core.errors import Interrupted
+from sonde.core.picture import png
 from sonde.run.checkpoint import Checkpoint, Checkpoints, Position, resume_point
 from sonde.run.context import RunContext
 from sonde.run.directory import RunDirectory
+from sonde.run.files import replace
 from sonde.run.progress import Pulse, Reporter
 from sonde.run.signals import StopRequest
 from sonde.run.stopping import Stopper
@@ -79,6 +81,7 @@ class Loop:
         self._reporter = reporter
         self._callbacks = callbacks
         self._journal = directory.journal
+        self._pictures = directory.pictures
         self._checkpoints = Checkpoints(directory.checkpoints, keep=saving.keep)
         self._pulse = Pulse()
         self._saved = time.monotonic()
@@ -181,10 +184,18 @@ class Loop:
         scores = phase.learner.evaluate(batches)
         self._journal.event("epoch", phase=phase.name, step=at.step, **scores)
         phase.learner.heed(scores)
+        self._picture(at)
         if at.stopper:
             at.stopper.see(scores, at.step)
         self._reporter.scores(_scores_line(at, scores))
         return [callback.on_epoch(at.before + at.step, scores) for callback in self._callbacks]
+
+    def _picture(self, at: _Progress) -> None:
+        """What the learner shows, a file each: `generator-0001200-samples.png`."""
+        seed.begin(self._context.seed, at.phase.name, at.step, "shown")
+        for name, picture in at.phase.learner.shown().items():
+            place = self._pictures / f"{at.phase.name}-{at.step:07d}-{name}.png"
+            replace(place, png(picture))
 
     def _log(self, at: _Progress, logs: Mapping[str, Tensor], total: int | None) -> None:
         self._journal.step(at.step, at.phase.name, logs)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonde.contracts.task import Curves, Heatmap, Judged, Metric, Rowlist, Table
+from sonde.contracts.panels import Curves, Heatmap, Rowlist, Table
+from sonde.contracts.task import Judged, Metric
 from sonde.metrics._bins import reliability
 from sonde.metrics._confusion import class_counts
 from sonde.metrics._ratio import ratio

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonde.contracts.task import Curves, Judged, Panel, Rowlist
+from sonde.contracts.panels import Curves, Panel, Rowlist
+from sonde.contracts.task import Judged
 from sonde.core.seed import numpy_rng
 
 _MOST_POINTS = 2_000

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.contracts.data import Column
-from sonde.contracts.task import Judged, Table
+from sonde.contracts.panels import Table
+from sonde.contracts.task import Judged
 from sonde.core.errors import DataError, UnknownColumn, UsageError, listed
 from sonde.core.port import Ports
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonde.contracts.task import Judged, Rowlist, Table
+from sonde.contracts.panels import Rowlist, Table
+from sonde.contracts.task import Judged
 from sonde.metrics._ratio import ratio
 from sonde.metrics.label_auc import LabelAuc
 

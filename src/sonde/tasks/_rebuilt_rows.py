@@ -88,4 +88,4 @@ def _decoded(part: Part, column: Column, said: np.ndarray) -> list[Any]:
     if part.form == "category":
         return column.decode(said.argmax(axis=1))
     pixels = (said * 255).round().astype(np.uint8)
-    return [np.asarray(picture).tolist() for picture in column.decode(pixels)]
+    return [np.asarray(picture) for picture in column.decode(pixels)]

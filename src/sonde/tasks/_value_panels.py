@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sonde.contracts.task import Curves, Judged, Rowlist
+from sonde.contracts.panels import Curves, Rowlist
+from sonde.contracts.task import Judged
 
 _MOST_POINTS = 2_000
 _MOST_ROWS = 12

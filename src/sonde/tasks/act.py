@@ -11,7 +11,8 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
 from sonde.contracts.data import Column, Row, World
-from sonde.contracts.task import Arrays, Curves, Judged, Metric, Panel, Predictor, Table, Task
+from sonde.contracts.panels import Curves, Panel, Table
+from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task
 from sonde.core import seed as seeds
 from sonde.core.errors import DataError
 from sonde.core.port import Port, Ports
@@ -64,6 +65,8 @@ class Act(Task):
 
     Options: ClassVar[type[Spec]] = ActOptions
     main_metric: ClassVar[str] = "return"
+    suggests: ClassVar[str] = "agent"
+    learns_by: ClassVar[str] = "ppo"
 
     world: Annotated[World, BeforeValidator(_as_world)]
     """The environment: its id, such as CartPole-v1, or a source that is a world."""

@@ -21,7 +21,8 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from sonde.contracts.data import Column, Row, StoreIndex
-from sonde.contracts.task import Arrays, Judged, Metric, Panel, Predictor, Task, stack
+from sonde.contracts.panels import Panel
+from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task, stack
 from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import say
 from sonde.core.port import Port, Ports
@@ -67,6 +68,7 @@ class FewShot(Task):
 
     Options: ClassVar[type[Spec]] = Support
     main_metric: ClassVar[str] = "accuracy"
+    learns_by: ClassVar[str] = "prototypes"
 
     target: str
     ways: int = Field(5, ge=2)

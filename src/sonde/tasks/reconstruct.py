@@ -13,20 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field, PrivateAttr, model_validator
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
     Arrays,
     Baseline,
     Judged,
     Loss,
     Metric,
-    Panel,
     Predictor,
     SupervisedTask,
     Task,
@@ -65,6 +65,8 @@ class Reconstruct(SupervisedTask):
     standardised numbers, probabilities of classes; {"code": (B, K)}; {"divergence": (B,)} where
     the code is drawn.
     """
+
+    suggests: ClassVar[str] = "autoencoder"
 
     class Options(Spec):
         """What a caller may choose."""
@@ -155,6 +157,11 @@ class Reconstruct(SupervisedTask):
     def targets(self) -> tuple[str, ...]:
         """The label, where it says which rows are anomalous; what is rebuilt is no column more."""
         return (self.label,) if self.label is not None and self.anomalous is not None else ()
+
+    @property
+    def draws(self) -> bool:
+        """Where the code is drawn, rows can be drawn from nothing."""
+        return self.beta is not None
 
     def target_columns(self) -> Mapping[str, str]:
         """Classes."""
@@ -281,13 +288,10 @@ class Reconstruct(SupervisedTask):
         truth: list[Arrays] = []
         rows: list[np.ndarray] = []
         for number, chunk in enumerate(chunks):
-            draws = _DRAWS if self.beta is not None else 0
-            asked = self.Options(
-                seed=key(seed, "judge", number), corrupt=self.corrupt is not None, draws=draws
-            )
+            draws, own = _DRAWS if self.beta is not None else 0, key(seed, "judge", number)
+            asked = self.Options(seed=own, corrupt=self.corrupt is not None, draws=draws)
             found = dict(predictor.arrays(chunk, asked))
-            names = [part.name for part in self._parts]
-            batch = batch_of({name: self.columns[name].encode(chunk) for name in names})
+            batch = batch_of({p.name: self.columns[p.name].encode(chunk) for p in self._parts})
             true = as_arrays(self._asked(batch))
             true |= {name: found.pop(name) for name in list(found) if name.endswith(":given")}
             if self.label is not None and self.columns[self.label].reads[0] in chunk.schema.names:

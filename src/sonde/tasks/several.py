@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
     Arrays,
     Baseline,
@@ -22,7 +23,6 @@ from sonde.contracts.task import (
     Judged,
     Loss,
     Metric,
-    Panel,
     SupervisedTask,
     Task,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sonde.contracts.task import Panel, Rowlist, Table
+from sonde.contracts.panels import Panel, Rowlist, Table
 from sonde.core.notice import say, tell
 from sonde.core.text import from_json, read_text, to_json
 from sonde.data.audit.audit import audit

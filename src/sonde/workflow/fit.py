@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from sonde import __version__
 from sonde.contracts.data import Source
+from sonde.contracts.model import Settling
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Score
+from sonde.contracts.task import Arrays, Score, Task
 from sonde.core.batch import as_arrays, select
 from sonde.core.device import keep_freed_memory
 from sonde.core.errors import UsageError, listed
@@ -249,15 +251,27 @@ def _lost(prepared: Prepared) -> list[str]:
 
 
 def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
-    """The bundle whose task has decided what validation rows decide."""
-    task = bundle.task
-    if not task.settles or not len(prepared.parts.valid):
+    """The bundle whose network and task have decided what validation rows decide."""
+    task, network = bundle.task, bundle.network
+    decides = isinstance(network, Settling)
+    if not (decides or task.settles) or not len(prepared.parts.valid):
         return bundle
-    gather = Gather(prepared.data.store)
-    batch = gather(prepared.parts.valid)
-    with torch.inference_mode():
-        outputs = as_arrays(bundle.network(select(batch, task.inputs)))
-    return bundle.settled(task.settle(outputs, as_arrays(select(batch, task.targets))))
+    batch = Gather(prepared.data.store)(prepared.parts.valid)
+    inputs, targets = select(batch, task.inputs), as_arrays(select(batch, task.targets))
+    with torch.no_grad():
+        if isinstance(network, Settling):
+            network.settle(inputs, lambda outputs: _worth(task, outputs, targets))
+        if task.settles:
+            return bundle.settled(task.settle(as_arrays(network(inputs)), targets))
+    return bundle
+
+
+def _worth(task: Task, outputs: Mapping[str, Tensor], targets: Arrays) -> float:
+    """The main metric of raw outputs, turned so that greater is better."""
+    metric = task.metrics()[task.main_metric]
+    predicted = task.predicted(as_arrays(task.read(outputs, task.Options())))
+    score = metric.score(predicted, task.truth(targets))
+    return score if metric.higher_is_better else -score
 
 
 def _golden_rows(prepared: Prepared, given: Sequence[str]) -> pa.RecordBatch:

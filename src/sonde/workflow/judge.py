@@ -13,6 +13,7 @@ from sonde.contracts.data import Source, Split
 from sonde.contracts.task import Arrays, Judged, Score, Task
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
+from sonde.core.work import Products
 from sonde.data.store import Store
 from sonde.evaluate.baselines import run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
@@ -35,10 +36,14 @@ def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bu
     split = prepared.recipe.split
     groups = _Groups(split)
     chunks = groups.noting(raw_rows(prepared.source, rows, BATCH))
-    judged = groups.told(bundle.task.judge(bundle, chunks, seed))
+    with Products() as products:
+        judged = groups.told(bundle.task.judge(bundle, chunks, seed))
     rivals, notes = _rivals(bundle.task, judged, prepared) if len(rows) else ({}, {})
     answers = Answers(judged, rivals)
-    verdict = replace(verdict_on(bundle.task, answers, seed=seed), notes=notes, opened=opened)
+    work = products.work / max(1, len(judged.rows))
+    verdict = replace(
+        verdict_on(bundle.task, answers, seed=seed), notes=notes, opened=opened, work=work
+    )
     put(directory.scores, to_json(finite(verdict.dump()), indent=1))
     write_answers(directory, answers)
     journal.event("judged", **{name: float(score) for name, score in verdict.scores.items()})

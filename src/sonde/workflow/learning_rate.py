@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sonde.contracts.learn import Budget, Schedule
+from sonde.contracts.panels import Curves
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Curves
 from sonde.core.errors import DataError
 from sonde.evaluate._svg import chart
 from sonde.learn._descent import DescentSettings, Diverged

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sonde.contracts.data import Assignment, Column, RowError, Source, Split, World
+from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task
 from sonde.core.errors import DataError
@@ -152,7 +153,9 @@ def resolve(recipe: Recipe, source: Source) -> tuple[Recipe, Inspection | None]:
     if recipe.model is None:
         inputs = [c.port.kind for n, c in columns.items() if n not in recipe.task.targets]
         pictures = "grid" in inputs
-        changes["model"] = Convnet(padding="same") if pictures else Dense()
+        suggested = recipe.task.suggests
+        fitting: Blueprint = Convnet(padding="same") if pictures else Dense()
+        changes["model"] = Blueprint.parse(suggested) if suggested else fitting
     return recipe.model_copy(update=changes), inspection
 
 
@@ -160,6 +163,8 @@ def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspect
     """The recipe's columns, with targets it does not name inferred; or all of them inferred."""
     wanted = recipe.task.target_columns()
     named = dict(recipe.columns or {})
+    if _world(source):
+        return named, None
     open_targets = {name: kind for name, kind in wanted.items() if name not in named}
     if recipe.columns is not None and not open_targets:
         return named, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,10 @@ import torch
 
 from sonde import __version__
 from sonde.contracts.data import Column, Source
+from sonde.contracts.panels import Curves, Panel, Rowlist, Table
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Curves, Judged, Panel, Rowlist, Table, Task
+from sonde.contracts.task import Judged, Task
+from sonde.core.picture import png
 from sonde.core.text import to_yaml
 from sonde.data.rows import to_jsonable
 from sonde.evaluate.contents import (
@@ -34,6 +35,7 @@ from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
 from sonde.workflow._in_words import by_default, chosen, in_words
+from sonde.workflow._shown import shown_while_learning
 from sonde.workflow.audit import audit_panels
 from sonde.workflow.prepare import Prepared, raw_rows
 from sonde.workflow.verdict import Verdict
@@ -55,7 +57,7 @@ def report_run(
     outcome = outcome_of(
         bundle.task, verdict, panels, shown_rows(named, prepared.source, prepared.columns)
     )
-    model = f"{recipe.model.describe()}, {_weights(bundle):,} weights"
+    model = f"{recipe.model.describe()}, {_weights(bundle):,} weights{_work(verdict)}"
     asked = asked_of(recipe, prepared.source, model) | {"seed": str(recipe.seed)}
     provenance = Provenance(
         to_yaml(recipe.dump()),
@@ -115,6 +117,13 @@ def found_in(
     return {"Where it errs": [weak] if weak else [], "What may flatter": audit_panels(directory)}
 
 
+def _work(verdict: Verdict) -> str:
+    """What a judged row took to answer, where it was counted."""
+    if not verdict.work:
+        return ""
+    return f", {number(verdict.work)} multiply-adds a row"
+
+
 def _weights(bundle: Bundle) -> int:
     return sum(weight.numel() for weight in bundle.network.parameters())
 
@@ -160,7 +169,7 @@ def _learning(directory: RunDirectory, about: Mapping[str, str]) -> list[Panel]:
         for name in shown:
             points = {"validation": _curve(valid, name)}
             found.append(Curves(f"{phase}: {name}", points, "step", name))
-    return found
+    return found + shown_while_learning(directory)
 
 
 def _only_evaluation(phase: str, line: Mapping[str, Any], names: Sequence[str]) -> Table:
@@ -206,18 +215,12 @@ def shown_rows(
 
 def _pictures(chunk: pa.RecordBatch, columns: Mapping[str, Column]) -> dict[str, list[bytes]]:
     """Every picture column as PNG bytes, by its raw field."""
-    from PIL import Image
-
     found = {}
     for column in columns.values():
         if column.port.kind != "grid":
             continue
-        drawn = []
-        for pixels in column.decode(column.encode(chunk).values):
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "PNG")
-            drawn.append(buffer.getvalue())
-        found[column.reads[0]] = drawn
+        decoded = column.decode(column.encode(chunk).values)
+        found[column.reads[0]] = [png(pixels) for pixels in decoded]
     return found
 
 

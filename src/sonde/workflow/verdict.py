@@ -27,6 +27,8 @@ class Verdict:
         sentence: in plain words, whether the model is better than the best rival.
         rows: test rows judged.
         opened: how often the test part of this run has been opened.
+        work: multiply-adds of matrix products and convolutions a row took; None where they were not
+            counted.
     """
 
     scores: Mapping[str, Score]
@@ -36,6 +38,7 @@ class Verdict:
     sentence: str = ""
     rows: int = 0
     opened: int = 1
+    work: float | None = None
 
     def dump(self) -> dict[str, Any]:
         """As plain data."""

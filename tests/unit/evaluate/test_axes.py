@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde.contracts.task import Curves
+from sonde.contracts.panels import Curves
 from sonde.evaluate._axes import axis, round_step, tick_text
 from sonde.evaluate._svg import chart
 

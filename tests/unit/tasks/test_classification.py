@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from sonde.contracts.task import Heatmap, Judged, Rowlist, Table
+from sonde.contracts.panels import Heatmap, Rowlist, Table
+from sonde.contracts.task import Judged
 from sonde.core.batch import as_arrays
 from sonde.core.errors import DataError, UnknownColumn, UsageError
 from sonde.data.columns.category import Category

@@ -9,7 +9,8 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from sonde.contracts.task import Curves, Design
+from sonde.contracts.panels import Curves
+from sonde.contracts.task import Design
 from sonde.core.batch import as_arrays
 from sonde.core.errors import RecipeError, UsageError
 from sonde.core.notice import SondeWarning

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sonde.contracts.task import Curves, Judged, Rowlist
+from sonde.contracts.panels import Curves, Rowlist
+from sonde.contracts.task import Judged
 from sonde.core.batch import Batch
 from sonde.core.errors import DataError, UsageError
 from sonde.core.port import PRESENT

@@ -38,7 +38,8 @@ def predict(
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
         file, or one or more pictures.
     output
-        Write the answers there instead of to stdout.
+        Write the answers there instead of to stdout. Pictures that a model draws are files in a
+        folder of that name, by default `predicted`.
     json
         Print one JSON object with all answers.
     options
@@ -50,6 +51,7 @@ def predict(
     for path in rows:
         if path != STDIN:
             there(path)
+    from sonde.app.pictures import kept
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
@@ -59,20 +61,23 @@ def predict(
         answers = bundle.predict(_rows(bundle, rows), **chosen)
     for message in notices:
         print(f"note: {message}", file=sys.stderr)
+    answers, written = kept(answers, output)
+    if written:
+        print(written, file=sys.stderr)
     lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
-    if output is not None:
+    if output is not None and not Path(output).is_dir():
         Path(output).write_text(lines, encoding="utf-8")
         print(f"{len(answers):,} answers in {output}", file=sys.stderr)
     if json:
         emit({"model": model, "answers": answers, "notices": notices})
-    elif output is None:
+    elif output is None or Path(output).is_dir():
         sys.stdout.write(lines)
 
 
 def _rows(bundle: Bundle, paths: tuple[str, ...]) -> Any:
     """What the caller named, as rows."""
     given = bundle.task.given
-    if not given:
+    if not paths and bundle.task.draws:
         return None
     if not paths:
         raise UsageError(

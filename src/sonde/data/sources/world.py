@@ -43,8 +43,10 @@ class Gymnasium(World):
         """A hash of the name: there are no bytes behind an environment but its package's."""
         return hashlib.sha256(self.id.encode()).hexdigest()
 
-    def make(self, count: int, seed: int) -> gymnasium.vector.VectorEnv:
+    def make(self, count: int, seed: int, *, render: bool = False) -> gymnasium.vector.VectorEnv:
         """`count` copies side by side in this process; copy i is reset with seed + i.
+
+        With `render` each draws its frames, (H, W, 3) uint8, where it can draw at all.
 
         A later `reset()` without a seed goes on from there, so all that follows hangs on `seed`.
 
@@ -56,8 +58,9 @@ class Gymnasium(World):
             import gymnasium
         except ImportError:
             raise MissingPackage("environments need gymnasium:  pip install 'sonde[rl]'") from None
+        shown: dict[str, Any] = {"render_mode": "rgb_array"} if render else {}
         try:
-            worlds = gymnasium.make_vec(self.id, count, vectorization_mode="sync")
+            worlds = gymnasium.make_vec(self.id, count, vectorization_mode="sync", **shown)
         except gymnasium.error.DependencyNotInstalled as error:
             raise MissingPackage(f"environment {self.id!r}: {error}") from None
         except gymnasium.error.UnregisteredEnv:

@@ -91,7 +91,7 @@ class Autoencoder(Blueprint):
         """
         from torch import nn
 
-        from sonde.nets.assemble import _start_neutral
+        from sonde.nets.assemble import start_neutral
         from sonde.nets.blocks.coded import Coded
         from sonde.nets.blocks.dense import DenseStack
 
@@ -108,7 +108,7 @@ class Autoencoder(Blueprint):
         narrow = body.out_features
         code = nn.Identity() if width is None else nn.Linear(narrow, width)
         spread = nn.Linear(narrow, width) if LOG_VARIANCE in outputs and width else None
-        _start_neutral(encoders, body, [m for m in (code, spread) if isinstance(m, nn.Linear)])
+        start_neutral(encoders, body, [m for m in (code, spread) if isinstance(m, nn.Linear)])
         conditions = _joined(self._encoders(told)) if told else None
         back = hidden[-2::-1] if width is None and hidden else hidden[::-1]
         given = (width or narrow) + (conditions.width if conditions else 0)
@@ -129,7 +129,7 @@ class Autoencoder(Blueprint):
 
     def _encoders(self, ports: Ports) -> list[Encoder]:
         """What reads the ports, kind by kind."""
-        from sonde.nets.assemble import _by_kind
+        from sonde.nets.assemble import by_kind
         from sonde.nets.encoders import category, grid, scalar, vector
 
         readers: Mapping[PortKind, EncoderFactory] = {
@@ -140,7 +140,7 @@ class Autoencoder(Blueprint):
         }
         if not ports:
             raise UsageError("a network needs at least one input column; all are left out")
-        return [readers[kind](group) for kind, group in _by_kind(ports, readers).items()]
+        return [readers[kind](group) for kind, group in by_kind(ports, readers).items()]
 
     def _tower(self, name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
         from sonde.nets.blocks.strided import Shrink, halved
@@ -167,12 +167,12 @@ class Autoencoder(Blueprint):
 
         from torch import nn
 
-        from sonde.nets.assemble import _width
+        from sonde.nets.assemble import width_of
         from sonde.nets.blocks.strided import Grow
         from sonde.nets.encoders.grid import _fixed
 
         if port.kind != "grid":
-            return nn.Linear(width, _width(name, port))
+            return nn.Linear(width, width_of(name, port))
         grow = Grow(_fixed(name, port.shape), self.channels, kernel_size=self.kernel_size)
         size = prod(grow.begins)
         if direct and width == size:
