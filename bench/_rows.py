@@ -38,6 +38,8 @@ ACCURACY = Unit("%", 100.0)
 ERROR = Unit("%", -100.0, 100.0, higher_is_better=False)
 DOLLARS = Unit("$", digits=0, higher_is_better=False)
 AREA = Unit("", digits=4)
+DECIBELS = Unit("dB")
+RETURN = Unit("", digits=1)
 PART = Unit("%", 100.0, higher_is_better=False)
 
 
@@ -212,5 +214,61 @@ ROWS = (
         unit=PART,
         published="about 25 % (75/25)",
         how="cross_validate",
+    ),
+    Row(
+        name="denoise-mnist",
+        what="mnist, noise 0.3, the textbook's denoiser: PSNR above a median filter's",
+        score="psnr over a median filter",
+        unit=DECIBELS,
+        published="none",
+        must=3.0,
+    ),
+    Row(
+        name="mnist-dbn",
+        what="mnist, a deep belief network, fine-tuned: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="98.75 % (Hinton, Osindero, Teh 2006), a plain network 98.5 %",
+        must=98.4,
+    ),
+    Row(
+        name="omniglot-prototypes",
+        what="omniglot, one-shot, the 20 published runs, five alphabets to learn from: error",
+        score="accuracy",
+        unit=ERROR,
+        published="people 4.5 %, a convolutional net 23.2 %, prototypes 30.1 %",
+        must=30.0,
+    ),
+    Row(
+        name="cartpole-dqn",
+        what="CartPole-v1, value based, 100 episodes: return",
+        score="return",
+        unit=RETURN,
+        published="488.7",
+        must=475.0,
+    ),
+    Row(
+        name="cartpole-ppo",
+        what="CartPole-v1, policy based, 100 episodes: return",
+        score="return",
+        unit=RETURN,
+        published="490",
+        must=490.0,
+    ),
+    Row(
+        name="lunarlander-ppo",
+        what="LunarLander-v3, policy based, 100 episodes: return",
+        score="return",
+        unit=RETURN,
+        published="242 (v2, a million steps)",
+        must=200.0,
+    ),
+    Row(
+        name="pendulum-ppo",
+        what="Pendulum-v1, policy based, 100 episodes: return",
+        score="return",
+        unit=RETURN,
+        published="none",
+        must=-300.0,
     ),
 )
