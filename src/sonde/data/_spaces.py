@@ -12,7 +12,8 @@ _FIRST, _LAST = np.uint8(ord("!")), np.uint8(ord("~"))
 def may_have_outer_space(texts: pa.StringArray) -> bool:
     """Whether some text begins or ends with a space, or with a character beyond ASCII."""
     bounds, data = _buffers(texts)
-    if not len(data):
+    inside = data[bounds[0] : bounds[-1]]
+    if not len(inside) or (inside.min() >= _FIRST and inside.max() <= _LAST):  # most columns
         return False
     filled = bounds[1:] > bounds[:-1]
     edges = (data.take(bounds[:-1], mode="clip"), data.take(bounds[1:] - 1, mode="clip"))

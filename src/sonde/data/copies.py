@@ -38,6 +38,9 @@ _MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(9)], np.uint64)
 _BULK = 1 << 16
 """Rows hashed at once."""
 
+_SHARDS = 4
+"""Parts that hashes are divided into, by their first two bits, to be sorted side by side."""
+
 
 def copies(source: Source, columns: Iterable[Column]) -> np.ndarray:
     """The first row that says the same as each row, in every raw field these columns read.
@@ -89,8 +92,7 @@ def _pieces(source: Source, readers: Mapping[str, Column]) -> Iterator[pa.Record
 
 def _pairs(hashes: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(n, 2) each of the ascending rows that shares its hash with an earlier one, and the first."""
-    ordered = np.sort(hashes[rows])
-    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    shared = _shared(hashes[rows])
     if not len(shared):
         return np.empty((0, 2), np.int64)
     sharing = pc.is_in(pa.array(hashes[rows]), value_set=pa.array(shared))
@@ -100,6 +102,18 @@ def _pairs(hashes: np.ndarray, rows: np.ndarray) -> np.ndarray:
     leaders = np.repeat(rows[is_first], np.diff(np.flatnonzero(is_first), append=len(rows)))
     pairs: np.ndarray = np.stack([leaders, rows], axis=1)[~is_first]
     return pairs
+
+
+def _shared(hashes: np.ndarray) -> np.ndarray:
+    """(n,) uint64: the hashes that come more than once."""
+    shard_of = (hashes >> np.uint64(62)).astype(np.uint8)
+
+    def shared(shard: int) -> np.ndarray:
+        ordered = np.sort(hashes[shard_of == shard])
+        repeated: np.ndarray = ordered[1:][ordered[1:] == ordered[:-1]]
+        return repeated
+
+    return np.concatenate(list(in_order(shared, range(_SHARDS))))
 
 
 def _equal(

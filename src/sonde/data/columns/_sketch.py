@@ -19,8 +19,9 @@ class Sketch:
 
     def __init__(self) -> None:
         self._seen = 0
-        self._values = np.empty(0)
-        self._hashes = np.empty(0, np.uint64)
+        self._values: list[np.ndarray] = []  # joined seldom, as that costs more than all the rest
+        self._hashes: list[np.ndarray] = []
+        self._held = 0
         self._below: np.uint64 | None = None  # a hash that every number to be kept is below
         self._span: tuple[float, ...] = ()
 
@@ -34,9 +35,10 @@ class Sketch:
         if self._below is not None:
             near = hashes < self._below
             values, hashes = values[near], hashes[near]
-        self._values = np.concatenate([self._values, values])
-        self._hashes = np.concatenate([self._hashes, hashes])
-        if len(self._hashes) > 2 * _KEPT:  # seldom, as it costs more than all the rest
+        self._values.append(values)
+        self._hashes.append(hashes)
+        self._held += len(values)
+        if self._held > 2 * _KEPT:
             self._forget()
 
     @property
@@ -47,23 +49,26 @@ class Sketch:
     @property
     def kept(self) -> int:
         """How many numbers are in the sample."""
-        return min(_KEPT, len(self._values))
+        return min(_KEPT, self._held)
 
     def quantiles(self, levels: np.ndarray) -> np.ndarray:
         """(n,) float64, ascending, at these levels in [0, 1]; none where nothing was added."""
         if not self.kept:
             return np.empty(0)
-        self._forget()
+        values = self._forget()
         # of two neighbours one, not their mean: a quantile is a value that was there
-        found: np.ndarray = np.quantile(self._values, levels, method="nearest")
+        found: np.ndarray = np.quantile(values, levels, method="nearest")
         return found
 
-    def _forget(self) -> None:
-        """Keep `_KEPT` numbers at most."""
-        if len(self._hashes) > _KEPT:
-            best = np.argpartition(self._hashes, _KEPT - 1)[:_KEPT]
-            self._values, self._hashes = self._values[best], self._hashes[best]
-            self._below = self._hashes.max()
+    def _forget(self) -> np.ndarray:
+        """(n,) the numbers that are kept, `_KEPT` at most."""
+        values, hashes = np.concatenate(self._values), np.concatenate(self._hashes)
+        if len(hashes) > _KEPT:
+            best = np.argpartition(hashes, _KEPT - 1)[:_KEPT]
+            values, hashes = values[best], hashes[best]
+            self._below = hashes.max()
+        self._values, self._hashes, self._held = [values], [hashes], len(values)
+        return values
 
 
 def hashed(numbers: np.ndarray) -> np.ndarray:

@@ -91,7 +91,8 @@ def _parse(numbered: tuple[int, bytes], layout: Layout, missing: Sequence[str]) 
     if number and text.startswith(codecs.BOM_UTF8):  # the parser would take it for a mark
         return None
     skip = 0 if number else layout.skip
-    is_whole = text.endswith((b"\n", b"\r")) and text.count(b"\n") > skip
+    has_rows = text.count(b"\n") > skip if skip else b"\n" in text  # counting takes far longer
+    is_whole = has_rows and text.endswith((b"\n", b"\r"))
     bare = text.removeprefix(codecs.BOM_UTF8)
     if layout.header_breaks or layout.has_nul or not is_whole or not _closes_quotes(bare, layout):
         return None

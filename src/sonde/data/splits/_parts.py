@@ -40,12 +40,14 @@ class HoldOut(Split):
         Raises:
             DataError: a part that was asked for gets no row.
         """
-        rows = np.arange(len(strata))
+        free = np.ones(len(strata), bool)
         test = taken(strata, self.test, rng)
-        rest = np.setdiff1d(rows, test, assume_unique=True)
-        share = self.valid * len(rows) / max(1, len(rest))  # so that rounding sees all rows
+        free[test] = False
+        rest = np.flatnonzero(free)
+        share = self.valid * len(strata) / max(1, len(rest))  # so that rounding sees all rows
         valid = rest[taken(strata[rest], share, rng)]
-        made = Assignment(np.setdiff1d(rest, valid, assume_unique=True), valid, test)
+        free[valid] = False
+        made = Assignment(np.flatnonzero(free), valid, test)
         return filled(made, valid=self.valid > 0, test=self.test > 0)
 
 
@@ -92,17 +94,27 @@ def taken(strata: np.ndarray, fraction: float, rng: np.random.Generator) -> np.n
         by_remainder = np.argsort(quota - wanted, kind="stable")
         open_strata = by_remainder[(quota < most)[by_remainder]]
         quota[open_strata[:left]] += 1
-    order = shuffled_by_stratum(strata, rng)
-    place = np.arange(len(strata)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(order[place < np.repeat(quota, counts)])
+    order, by_stratum = _shuffled(strata, rng)
+    jumps = np.cumsum(counts - quota) - (counts - quota)  # over what earlier strata keep
+    first = np.arange(quota.sum()) + np.repeat(jumps, quota)
+    drawn = np.zeros(len(strata), bool)
+    drawn[order[by_stratum[first]]] = True
+    return np.flatnonzero(drawn)
 
 
 def shuffled_by_stratum(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(N,) positions, stratum after stratum, in random order inside each."""
+    order, by_stratum = _shuffled(strata, rng)
+    shuffled: np.ndarray = order[by_stratum]
+    return shuffled
+
+
+def _shuffled(strata: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) positions in random order, and (N,) places in it, stratum after stratum."""
     order = rng.permutation(len(strata))
     if len(strata):  # in 16 bits or fewer NumPy sorts by radix, in a twentieth of the time
         strata = strata.astype(np.min_scalar_type(strata.max()))
-    return order[np.argsort(strata[order], kind="stable")]
+    return order, np.argsort(strata[order], kind="stable")
 
 
 def filled(made: Assignment, *, valid: bool, test: bool) -> Assignment:
