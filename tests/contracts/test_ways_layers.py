@@ -252,6 +252,13 @@ def test_monitoring_scores_of_each_phase(tmp_path: Path) -> None:
     assert any(e["phase"] == "supervised" and "accuracy" in e for e in events)
 
 
+def test_dreams_and_filters_are_shown_epoch_by_epoch(tmp_path: Path) -> None:
+    run = trained(strain(pictures(), budget={"epochs": 2}), tmp_path / "run")
+    shown = {tuple(path.stem.rsplit("-", 2)[0::2]) for path in run.directory.pictures.iterdir()}
+    assert shown == {("layer 1", "dreams"), ("layer 1", "filters"), ("layer 2", "dreams")}
+    assert "layer 1: dreams" in run.report.read_text()
+
+
 def test_rows_seen_in_training_have_less_energy_once_a_machine_overfits(tmp_path: Path) -> None:
     """Forty rows of noise: nothing to learn but the rows themselves."""
     rng = np.random.default_rng(0)

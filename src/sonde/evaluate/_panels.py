@@ -28,8 +28,8 @@ _SENTENCE = 40
 _LONGEST = 200
 """Characters of a raw value that are shown."""
 
-_LEAST_WIDTH, _PICTURES_IN_HALF = 96, 4
-"""Pixels that a small picture is enlarged to, and pictures that fit in half of the page's width."""
+_LEAST_WIDTH, _HALF_IN_PIXELS = 96, 460
+"""Pixels that a small picture is enlarged to, and that half of the page's width has."""
 
 ShownRows = Mapping[int, ShownRow]
 
@@ -136,7 +136,8 @@ def _sheet(shown: Sheet) -> Markup:
         for at, drawn in enumerate(shown.pictures)
     ]
     body = element("ol", *cells, class_="sheet") if cells else element("p", "No picture.")
-    return figure(shown.title, body, note=shown.note, wide=len(cells) > _PICTURES_IN_HALF)
+    across = sum(map(_enlarged, shown.pictures))
+    return figure(shown.title, body, note=shown.note, wide=across > _HALF_IN_PIXELS)
 
 
 def picture(drawn: np.ndarray, name: str) -> Markup:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -26,6 +27,7 @@ from sonde.core.device import Precision
 from sonde.core.errors import DataError
 from sonde.core.port import ROW
 from sonde.learn._descent import Descent, DescentSettings
+from sonde.learn._dreams import dreams, filters
 from sonde.nets.assemble import Assembled
 from sonde.nets.blocks.belief import BeliefLayer
 from sonde.nets.blocks.boltzmann import Boltzmann
@@ -156,6 +158,13 @@ class ContrastiveLearner(Learner):
             mean = float(machine.free_energy(known).mean())
             scores["free_energy_gap"] = float(machine.free_energy(rows).mean()) - mean
         return scores
+
+    def shown(self) -> Mapping[str, np.ndarray]:
+        """Of pictures: what the machine dreams, through the layers below, and its first filters."""
+        below = [layer.machine() for layer in belief_stack(self.network).layers[: self.index]]
+        machine, ports = self._shipped_machine(), self.context.task.inputs
+        found = dreams([*below, machine], ports, seed.generator("dreams", self.context.device))
+        return found if below else found | filters(machine, ports)
 
     def higher_is_better(self, score: str) -> bool:
         """Only likelihoods rise."""

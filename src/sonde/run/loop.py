@@ -194,7 +194,8 @@ class Loop:
         """What the learner shows, a file each: `generator-0001200-samples.png`."""
         seed.begin(self._context.seed, at.phase.name, at.step, "shown")
         for name, picture in at.phase.learner.shown().items():
-            place = self._pictures / f"{at.phase.name}-{at.step:07d}-{name}.png"
+            written = name.replace("-", "_").replace("/", "_")  # the step stands between dashes
+            place = self._pictures / f"{at.phase.name}-{at.step:07d}-{written}.png"
             replace(place, png(picture))
 
     def _log(self, at: _Progress, logs: Mapping[str, Tensor], total: int | None) -> None:

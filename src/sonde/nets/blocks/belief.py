@@ -97,14 +97,26 @@ class BeliefStack(nn.Sequential):
         Returns:
             (N, in_features) float32.
         """
-        machines = [layer.machine() for layer in self.layers]
-        top = machines[-1]
-        if start is None:
-            half = torch.full((count, len(top.hidden_bias)), 0.5, device=generator.device)
-            state = torch.bernoulli(half, generator=generator)
-        else:
-            state = torch.bernoulli(self(start), generator=generator)
-        _, state = top.gibbs(state, steps, generator)
-        for machine in reversed(machines[1:]):
-            state = machine.sample_visible(state, generator)
-        return machines[0].sample_visible(state, generator, smooth=True)
+        state = None if start is None else torch.bernoulli(self(start), generator=generator)
+        return dream([layer.machine() for layer in self.layers], count, steps, generator, state)
+
+
+def dream(
+    machines: Sequence[Boltzmann],
+    count: int,
+    steps: int,
+    generator: torch.Generator,
+    state: Tensor | None = None,
+) -> Tensor:
+    """(N, V) what a stack of machines, bottom to top, generates: see `BeliefStack.sample`.
+
+    `state` (N, H) of 0 and 1 is where the top one begins; without it at random.
+    """
+    top = machines[-1]
+    if state is None:
+        half = torch.full((count, len(top.hidden_bias)), 0.5, device=generator.device)
+        state = torch.bernoulli(half, generator=generator)
+    _, state = top.gibbs(state, steps, generator)
+    for machine in reversed(machines[1:]):
+        state = machine.sample_visible(state, generator)
+    return machines[0].sample_visible(state, generator, smooth=True)
