@@ -39,6 +39,7 @@ OUTPUTS: Ports = {
     "label": Port("category", size=3),
     "angle": Port("vector", (2,)),
 }
+CLASSES: Ports = {"label": Port("category", size=3), "mood": Port("category", size=2)}
 ROWS = 6
 
 Case = tuple[Blueprint, Ports]
@@ -49,12 +50,19 @@ def blueprints() -> list[Blueprint]:
 
 
 def accepts(blueprint: Blueprint, ports: Ports) -> bool:
-    try:
-        with torch.device("meta"):
-            blueprint.build(ports, OUTPUTS)
-    except UsageError:
-        return False
-    return True
+    return outputs_of(blueprint, ports) is not None
+
+
+def outputs_of(blueprint: Blueprint, ports: Ports) -> Ports | None:
+    """All kinds of outputs, or classes alone, or None where it takes neither."""
+    for outputs in (OUTPUTS, CLASSES):
+        try:
+            with torch.device("meta"):
+                blueprint.build(ports, outputs)
+        except UsageError:
+            continue
+        return outputs
+    return None
 
 
 def cases() -> list[Any]:
@@ -67,8 +75,10 @@ def cases() -> list[Any]:
 
 
 def built(blueprint: Blueprint, ports: Ports, *, seed: int = 0) -> nn.Module:
+    outputs = outputs_of(blueprint, ports)
+    assert outputs is not None
     torch.manual_seed(seed)
-    return blueprint.build(ports, OUTPUTS)
+    return blueprint.build(ports, outputs)
 
 
 def values(port: Port, rng: np.random.Generator, rows: int) -> Tensor:
@@ -82,6 +92,11 @@ def values(port: Port, rng: np.random.Generator, rows: int) -> Tensor:
             )
     shape = (rows, *map(int, filter(None, port.shape)))
     return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+
+
+def rest_of(port: Port) -> tuple[int | None, ...]:
+    """The axes of a row's output."""
+    return (port.classes,) if port.kind == "category" else port.shape
 
 
 def a_batch(ports: Ports, *, rows: int = ROWS, seed: int = 0) -> Batch:
@@ -125,9 +140,7 @@ def test_outputs_fit_their_ports(case: Case) -> None:
     network = built(*case).eval()
     outputs = network(a_batch(case[1]))
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
-        "price": (ROWS,),
-        "label": (ROWS, 3),
-        "angle": (ROWS, 2),
+        name: (ROWS, *rest_of(port)) for name, port in (outputs_of(*case) or {}).items()
     }
     assert all(value.dtype == torch.float32 for value in outputs.values())
 
@@ -136,8 +149,9 @@ def test_outputs_fit_their_ports(case: Case) -> None:
 def test_in_training_every_row_is_answered_equally_often(case: Case) -> None:
     found = built(*case)(a_batch(case[1]))
     answered = {name: len(value) for name, value in found.items()}
-    assert len(set(answered.values())) == 1 and answered["price"] % ROWS == 0
-    assert [value.shape[1:] for value in found.values()] == [(), (3,), (2,)]
+    assert len(set(answered.values())) == 1 and answered["label"] % ROWS == 0
+    shapes = {name: rest_of(port) for name, port in (outputs_of(*case) or {}).items()}
+    assert {name: tuple(value.shape[1:]) for name, value in found.items()} == shapes
 
 
 @pytest.mark.parametrize("case", cases())

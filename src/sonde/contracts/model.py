@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
 
+from sonde.contracts.panels import Panel
 from sonde.core.port import PortKind, Ports
 from sonde.core.spec import Spec
 
@@ -73,15 +74,32 @@ class Blueprint(Spec):
         return self.kind
 
 
+class Worth(Protocol):
+    """The task's main metric of raw outputs for validation rows.
+
+    In its own unit, but turned so that greater is better.
+    """
+
+    def __call__(self, outputs: Mapping[str, Tensor], rows: Tensor | None = None) -> float:
+        """Of all rows, or of n of them, whose places `rows` (n,) int64 are."""
+
+
 @runtime_checkable
 class Settling(Protocol):
     """A network that decides something on validation rows, before it is sealed."""
 
-    def settle(self, inputs: Batch, score: Callable[[Mapping[str, Tensor]], float]) -> None:
+    def settle(self, inputs: Batch, score: Worth) -> None:
         """Decide, and keep it in a buffer.
 
         Args:
             inputs: all validation rows.
-            score: the task's main metric of raw outputs for these rows, in its own unit, but turned
-                so that greater is better.
+            score: what outputs for them are worth.
         """
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A network that has something of its own to show in the report."""
+
+    def panels(self) -> list[Panel]:
+        """What it shows."""

@@ -163,20 +163,27 @@ def width_of(name: str, port: Port) -> int:
     )
 
 
-def start_neutral(encoders: Sequence[Encoder], body: nn.Module, heads: Sequence[nn.Module]) -> None:
+def start_neutral(
+    encoders: Sequence[Encoder],
+    body: nn.Module,
+    heads: Sequence[nn.Module],
+    *,
+    width: int | None = None,
+) -> None:
     """Zero weights on reserved features, in the linear layers that read the joined features.
 
     Otherwise a value that is missing, or unseen, for the first time after training would move the
-    answer by weights that are still as random as at the start.
+    answer by weights that are still as random as at the start. `width` is that of all features,
+    where others follow those of the encoders.
     """
-    width, reserved = 0, []
+    reached, reserved = 0, []
     for encoder in encoders:
-        reserved += [width + feature for feature in encoder.reserved]
-        width += encoder.width
+        reserved += [reached + feature for feature in encoder.reserved]
+        reached += encoder.width
     layers = (layer for layer in body.modules() if isinstance(layer, nn.Linear))
     first = next(layers, None)
     readers = heads if first is None else [first]
     with torch.no_grad():
         for layer in readers:
-            if layer.in_features == width:
+            if layer.in_features == (width or reached):
                 cast("Tensor", layer.weight)[..., reserved] = 0.0

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -255,22 +256,28 @@ def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
     task, network = bundle.task, bundle.network
     decides = isinstance(network, Settling)
     if not (decides or task.settles) or not len(prepared.parts.valid):
+        if decides:
+            say("the model settles nothing: the split leaves no validation rows to do it on. "
+                "Give it some, such as valid: 0.1")  # fmt: skip
         return bundle
     batch = Gather(prepared.data.store)(prepared.parts.valid)
     inputs, targets = select(batch, task.inputs), as_arrays(select(batch, task.targets))
     with torch.no_grad():
         if isinstance(network, Settling):
-            network.settle(inputs, lambda outputs: _worth(task, outputs, targets))
+            network.settle(inputs, partial(_worth, task, targets))
         if task.settles:
             return bundle.settled(task.settle(as_arrays(network(inputs)), targets))
     return bundle
 
 
-def _worth(task: Task, outputs: Mapping[str, Tensor], targets: Arrays) -> float:
+def _worth(
+    task: Task, targets: Arrays, outputs: Mapping[str, Tensor], rows: Tensor | None = None
+) -> float:
     """The main metric of raw outputs, turned so that greater is better."""
     metric = task.metrics()[task.main_metric]
     predicted = task.predicted(as_arrays(task.read(outputs, task.Options())))
-    score = metric.score(predicted, task.truth(targets))
+    known = targets if rows is None else {n: v[rows.cpu().numpy()] for n, v in targets.items()}
+    score = metric.score(predicted, task.truth(known))
     return score if metric.higher_is_better else -score
 
 

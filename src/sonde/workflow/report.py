@@ -14,6 +14,7 @@ import torch
 
 from sonde import __version__
 from sonde.contracts.data import Column, Source
+from sonde.contracts.model import Showing
 from sonde.contracts.panels import Curves, Panel, Rowlist, Table
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Judged, Task
@@ -114,7 +115,12 @@ def found_in(
 ) -> dict[str, list[Panel]]:
     """What was found out besides the scores: weak segments, and what may flatter the scores."""
     weak = weak_panel(bundle.task, judged, prepared)
-    return {"Where it errs": [weak] if weak else [], "What may flatter": audit_panels(directory)}
+    network = bundle.network
+    return {
+        "How it computes": network.panels() if isinstance(network, Showing) else [],
+        "Where it errs": [weak] if weak else [],
+        "What may flatter": audit_panels(directory),
+    }
 
 
 def _work(verdict: Verdict) -> str:

@@ -59,14 +59,15 @@ class Grid(Encoder):
         """From n ports of (B, C, H, W) uint8 or float32 -> (B, width) float32."""
         features = []
         for names, tower in zip(self.read_by.values(), self.towers, strict=True):
-            grids = [_as_float(tensor_of(batch, name)) for name in names]
+            grids = [as_float(tensor_of(batch, name)) for name in names]
             # pictures that share a tower go through it as rows of one batch
             read = tower(torch.cat(grids) if len(grids) > 1 else grids[0])
             features += read.unflatten(0, (len(grids), -1)).unbind(0)
         return torch.cat(features, dim=1)
 
 
-def _as_float(grid: Tensor) -> Tensor:
+def as_float(grid: Tensor) -> Tensor:
+    """uint8 as [0, 1], floats as they are."""
     return grid if grid.is_floating_point() else grid / _BRIGHTEST
 
 

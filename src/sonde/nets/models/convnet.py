@@ -9,6 +9,7 @@ in grey and ten classes it has 93,322 weights. Columns of other kinds join after
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -17,7 +18,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from sonde.core.errors import UsageError
 from sonde.core.spec import Spec
 from sonde.nets.models._options import MOST_LAYERS, Width, Widths, in_words
-from sonde.nets.models._pictures import PictureBlueprint
+from sonde.nets.models._pictures import PictureBlueprint, Staged
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,9 +97,49 @@ class Convnet(PictureBlueprint):
 
     def _tower(self, name: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
         """The convolutions over (C, H, W), and how many features they end in."""
-        from sonde.nets.blocks.conv import ConvLayer, ConvTower
+        from sonde.nets.blocks.conv import ConvTower
 
-        layers: list[ConvLayer] = []
+        stages = self._layers(name, shape)
+        tower = ConvTower(
+            shape[0],
+            [layer for layers, _ in stages for layer in layers],
+            kernel_size=self.kernel_size,
+            padding=self.padding,
+            batch_norm=self.norm == "batch",
+        )
+        return tower, math.prod(stages[-1][1])
+
+    def staged(self, name: str, shape: tuple[int, int, int]) -> Staged:
+        """The convolutions of each stage; every value of the last is a feature."""
+        from torch import nn
+
+        from sonde.nets.blocks.conv import convolutions
+
+        made = self._layers(name, shape)
+        shapes = [after for _, after in made]
+        stages: list[nn.Module] = [
+            convolutions(
+                before[0],
+                layers,
+                kernel_size=self.kernel_size,
+                padding=self.padding,
+                batch_norm=self.norm == "batch",
+            )
+            for before, (layers, _) in zip([shape, *shapes], made, strict=False)
+        ]
+        return Staged(stages, shapes, nn.Flatten(), math.prod(shapes[-1]))
+
+    def _layers(
+        self, name: str, shape: tuple[int, int, int]
+    ) -> list[tuple[list[ConvLayer], tuple[int, int, int]]]:
+        """Each stage's convolutions, and (C, H, W) of what they give.
+
+        Raises:
+            UsageError: nothing is left of the picture.
+        """
+        from sonde.nets.blocks.conv import ConvLayer
+
+        stages = []
         height, width = shape[1:]
         for number, stage in enumerate(self._resolved(), start=1):
             pool = stage.pool or 1
@@ -107,15 +148,8 @@ class Convnet(PictureBlueprint):
             height, width = self._after(height, added), self._after(width, added)
             if min(height, width) < 1:
                 raise UsageError(self._too_small(name, shape, number, (height, width)))
-            layers += added
-        tower = ConvTower(
-            shape[0],
-            layers,
-            kernel_size=self.kernel_size,
-            padding=self.padding,
-            batch_norm=self.norm == "batch",
-        )
-        return tower, layers[-1].channels * height * width
+            stages.append((added, (stage.channels, height, width)))
+        return stages
 
     def _after(self, size: int, layers: list[ConvLayer]) -> int:
         """The side of a picture after these layers, in pixels."""

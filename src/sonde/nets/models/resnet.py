@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from sonde.nets.models._options import MOST_LAYERS, Widths, in_words
-from sonde.nets.models._pictures import PictureBlueprint
+from sonde.nets.models._pictures import PictureBlueprint, Staged
 
 if TYPE_CHECKING:
     from torch import nn
@@ -88,17 +88,47 @@ class Resnet(PictureBlueprint):
 
     def _tower(self, _: str, shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
         """Stem and stages over (C, H, W), and how many features they end in."""
+        from torch import nn
+
+        from sonde.nets.blocks.residual import Averaged
+
+        stages, reached = self._layers(shape[0])
+        return Averaged(nn.Sequential(*(layer for stage in stages for layer in stage))), reached[-1]
+
+    def staged(self, _: str, shape: tuple[int, int, int]) -> Staged:
+        """The stem and the first blocks, then the blocks of each stage; the mean at the end."""
+        from torch import nn
+
+        from sonde.nets.blocks.residual import Averaged
+
+        stages, reached = self._layers(shape[0])
+        height, width = shape[1:]
+        halved = 2 if self.stem == "imagenet" else 0  # by its convolution, and by its pooling
+        shapes = []
+        for number, channels in enumerate(reached):
+            for _halving in range(halved if number == 0 else 1):
+                height, width = -(-height // 2), -(-width // 2)
+            shapes.append((channels, height, width))
+        return Staged([*stages], shapes, Averaged(nn.Sequential()), reached[-1])
+
+    def _layers(self, in_channels: int) -> tuple[list[nn.Sequential], list[int]]:
+        """Each stage's layers, the stem's with the first; and how many channels each gives."""
+        from torch import nn
+
         from sonde.nets.blocks import residual
 
         made = residual.BasicBlock if self.block == "basic" else residual.Bottleneck
         scale = 1 / math.sqrt(sum(self.blocks)) if self.norm == "none" else 1.0
         style = residual.Style(self.norm, self.shortcut, scale)
         first = self._widths[0]
-        layers = residual.stem(shape[0], first, large=self.stem == "imagenet", norm=self.norm)
-        reached = first
+        layers = residual.stem(in_channels, first, large=self.stem == "imagenet", norm=self.norm)
+        stages, widths, reached = [], [], first
         for stage, (count, channels) in enumerate(zip(self.blocks, self._widths, strict=True)):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
                 layers.append(made(reached, channels, stride=stride, style=style))
                 reached = channels * made.expansion
-        return residual.Averaged(layers), reached
+            stages.append(layers)
+            widths.append(reached)
+            layers = nn.Sequential()
+        return stages, widths
