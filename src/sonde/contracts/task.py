@@ -139,12 +139,14 @@ class Judged:
         rows: (N,) int64 row numbers.
         groups: (N,) int64, equal where rows hang together, such as pictures of one patient: a
             bootstrap then draws groups instead of rows. None where every row stands for itself.
+        shown: panels of what was met while judging and is in no array, such as a film.
     """
 
     predicted: Arrays
     truth: Arrays
     rows: np.ndarray
     groups: np.ndarray | None = None
+    shown: Sequence[Panel] = ()
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,18 @@ class Baseline(Protocol):
 class Predictor(Protocol):
     """A model that answers raw rows: what `judge` is given."""
 
+    @property
+    def task(self) -> Task:
+        """What it answers."""
+
     def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
         """What the task's `predict` gives for these raw rows, as NumPy."""
+
+    def features(self, rows: pa.RecordBatch) -> np.ndarray:
+        """(N, G) float32: its network's last hidden layer for these raw rows."""
+
+    def beside(self, path: str) -> Predictor:
+        """Another sealed model, such as a classifier by which a task wants to be judged."""
 
 
 class NoOptions(Spec):

@@ -23,13 +23,16 @@ from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Arrays, Score, Task, stack
 from sonde.core import seed
-from sonde.core.batch import as_arrays, mapped
+from sonde.core.batch import Batch, as_arrays, count, mapped
+from sonde.core.code import CODE, code_port
 from sonde.core.errors import DamagedBundle, DataError, UsageError, listed
+from sonde.core.port import ROW
 from sonde.core.registry import registry
 from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
 from sonde.core.text import finite, to_json
 from sonde.data.batches import batch_of
 from sonde.data.rows import as_rows, from_jsonable, to_jsonable
+from sonde.data.sources._files import located
 from sonde.data.strange import StrangeRows
 from sonde.run.archive import Archive, read_archive, write_archive
 from sonde.run.weights import dump_arrays, dump_tensors, layout_of
@@ -186,7 +189,7 @@ class Bundle:
             chunk = table.slice(start, batch_size)
             encoded = self._encoded(chunk)
             strange.add(chunk, encoded)
-            answers += self.task.answer(self._answered(encoded, chosen))
+            answers += self.task.answer(self._answered(encoded, chosen, start))
         strange.tell()
         return [answer | {"missing": missing} for answer in answers] if missing else answers
 
@@ -227,6 +230,29 @@ class Bundle:
         """
         return self._answered(self._encoded(rows), options or self.task.Options())
 
+    def features(self, rows: pa.RecordBatch) -> np.ndarray:
+        """(N, G) float32: what the heads read of these raw rows, the last hidden layer.
+
+        Raises:
+            UsageError: the model has no such layer.
+        """
+        blueprint = Blueprint.parse(self.recipe["model"])
+        with torch.device("meta"):
+            encoder = blueprint.build(self.task.inputs, {CODE: code_port(None)})
+        held = self.network.state_dict()
+        encoder = _dressed(encoder, {name: held[name] for name in encoder.state_dict()})
+        with torch.no_grad():
+            code: Tensor = encoder(self._batch(self._encoded(rows)))[CODE]
+        return code.flatten(1).float().cpu().numpy()
+
+    def beside(self, path: str) -> Self:
+        """Another sealed model, on the same device.
+
+        Raises:
+            StorageError, DamagedBundle: as `load` does.
+        """
+        return self.load(located(path), device=str(self._device))
+
     def _encoded(self, rows: pa.RecordBatch) -> dict[str, Encoded]:
         """What the input columns make of raw rows.
 
@@ -240,14 +266,23 @@ class Bundle:
                 refuse_errors(name, encoded[name].errors)
         return encoded
 
-    def _answered(self, encoded: Mapping[str, Encoded], options: Spec) -> Arrays:
-        """What the task's `predict` gives for encoded rows."""
-        device = next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
-        inputs = mapped(batch_of(encoded), lambda tensor: tensor.to(device))
+    def _answered(self, encoded: Mapping[str, Encoded], options: Spec, first: int = 0) -> Arrays:
+        """What the task's `predict` gives for encoded rows, numbered from `first` on."""
+        inputs = self._batch(encoded)
+        if inputs:
+            inputs[ROW] = torch.arange(first, first + count(inputs), device=self._device)
         seed.begin("predict")  # a task that draws does so from its own seed option
         with torch.no_grad():  # not inference mode: a task may adapt, and then needs gradients
             answer = self.task.predict(self.network, inputs, options)
         return as_arrays(answer)
+
+    @property
+    def _device(self) -> torch.device:
+        return next((weight.device for weight in self.network.parameters()), torch.device("cpu"))
+
+    def _batch(self, encoded: Mapping[str, Encoded]) -> Batch:
+        device = self._device
+        return mapped(batch_of(encoded), lambda tensor: tensor.to(device))
 
     def with_golden(self, rows: pa.RecordBatch) -> Self:
         """A copy that carries these rows and its answers to them."""

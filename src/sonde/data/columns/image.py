@@ -60,6 +60,8 @@ class Image(Column):
     width: Learned[int] = 0
     planes: Learned[int] = 0
     """The channels stored, 1 or 3."""
+    even: Learned[bool] = True
+    """Whether training pictures were of one size, as far as they were looked at."""
 
     @property
     def port(self) -> Port:
@@ -82,7 +84,8 @@ class Image(Column):
             )
         height, width = self.size or _common_size(looks[:, :2])
         planes = self.channels or (1 if looks[:, 2].all() else 3)
-        return self.learn(height=height, width=width, planes=planes)
+        even = bool((looks[:, :2] == looks[0, :2]).all())
+        return self.learn(height=height, width=width, planes=planes, even=even)
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
         """Decode and scale a chunk, on several threads.

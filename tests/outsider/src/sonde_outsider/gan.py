@@ -73,7 +73,7 @@ class _Generator(nn.Module):
         return {self.picture: self.layers(batch[self.noise]).unflatten(1, self.shape)}
 
 
-class Generate(Task):
+class DrawPictures(Task):
     """Pictures like those of one column; given nothing but a count and a seed."""
 
     class Options(Spec):
@@ -85,7 +85,7 @@ class Generate(Task):
     picture: str = "image"
 
     @classmethod
-    def examples(cls) -> list[Generate]:
+    def examples(cls) -> list[DrawPictures]:
         return []  # needs pictures
 
     @property
@@ -101,7 +101,7 @@ class Generate(Task):
         return ()
 
     def predict(self, model: nn.Module, inputs: Batch, options: Spec) -> Batch:
-        assert isinstance(options, Generate.Options)
+        assert isinstance(options, DrawPictures.Options)
         draw = torch.Generator().manual_seed(options.seed)
         noise = torch.randn(options.count, NOISE, generator=draw)
         return self.read(model({"noise": noise}), options)
@@ -120,7 +120,7 @@ class Generate(Task):
         """As many pictures as there are rows, beside those rows."""
         column = self.columns[self.picture]
         real = np.concatenate([column.encode(chunk).values for chunk in chunks]) / 255
-        drawn = predictor.arrays(None, Generate.Options(count=len(real), seed=seed))
+        drawn = predictor.arrays(None, DrawPictures.Options(count=len(real), seed=seed))
         return Judged(drawn, {"picture": real}, np.arange(len(real)))
 
 
