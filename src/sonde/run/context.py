@@ -70,7 +70,7 @@ class RunContext(Context):
         seed.begin(self.seed, "build", self._built)
         self._built += 1
         network = blueprint.build(inputs, outputs)
-        begin_with(network, blueprint)
+        begin_with(network, blueprint, inputs)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def num_rows(self, part: Literal["train", "valid"]) -> int:

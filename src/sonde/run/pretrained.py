@@ -13,15 +13,20 @@ from torch import Tensor, nn
 from sonde.contracts.model import HEADS, RATE, Blueprint, Pretrained
 from sonde.core.errors import StorageError, UsageError, listed
 from sonde.core.notice import tell
+from sonde.core.port import Ports
 from sonde.run._header import read_header
 from sonde.run.archive import read_archive
+from sonde.run.encoder_columns import MODEL, refuse_other_order
 from sonde.run.weights import load_tensors
 
-_MODEL = ".sonde"
 
-
-def begin_with(network: nn.Module, blueprint: Blueprint) -> None:
+def begin_with(network: nn.Module, blueprint: Blueprint, inputs: Ports) -> None:
     """Give a new network the weights its blueprint names, if any; its heads stay as they are.
+
+    Args:
+        network: built from chance.
+        blueprint: names the encoder.
+        inputs: what the network reads.
 
     Raises:
         StorageError: there is no such file.
@@ -32,6 +37,7 @@ def begin_with(network: nn.Module, blueprint: Blueprint) -> None:
         _refuse_inner(blueprint)
         return
     asked = blueprint.encoder
+    refuse_other_order(asked, inputs)
     held = _weights(asked.path)
     own = {name: each for name, each in network.state_dict().items() if not _of_heads(name)}
     _refuse_others(asked.path, held, own)
@@ -48,7 +54,7 @@ def begin_with(network: nn.Module, blueprint: Blueprint) -> None:
 def _weights(path: str) -> dict[str, Tensor]:
     """The tensors of a model or a safetensors file, all finite; those of heads left out."""
     try:
-        data = Path(path).read_bytes() if not path.endswith(_MODEL) else b""
+        data = Path(path).read_bytes() if not path.endswith(MODEL) else b""
     except OSError as error:
         raise StorageError(f"encoder {path}: cannot be read: {error}") from None
     view = memoryview(data) if data else read_archive(path).members["weights.safetensors"]

@@ -33,6 +33,7 @@ from sonde.nets.models.dense import Dense
 from sonde.run.bundle import columns_from
 from sonde.run.context import RunData
 from sonde.run.directory import RunDirectory
+from sonde.run.encoder_columns import as_the_encoder
 from sonde.run.files import replace
 from sonde.run.weights import dump_arrays, load_arrays
 from sonde.workflow.divide import divide, refuse_suspects
@@ -123,7 +124,7 @@ def prepare(
     parts, unlabelled = divide(resolved, rows, source, fold)
     if recipe.columns is not None and fold == 0:  # later folds would say the same, or nearly
         refuse_suspects(resolved, source, parts.train)
-    columns = _fitted(resolved.columns, source, parts, directory)
+    columns = _fitted(resolved, source, parts, directory)
     store = build_store(source, columns, fingerprint)
     bad = _quarantine(rows, store, columns, directory)
     parts = parts.without(bad)
@@ -190,14 +191,16 @@ def _split(task: Task, columns: Mapping[str, Column], source: Source) -> Split:
 
 
 def _fitted(
-    columns: dict[str, Column], source: Source, parts: Assignment, directory: RunDirectory
+    recipe: Recipe, source: Source, parts: Assignment, directory: RunDirectory
 ) -> dict[str, Column]:
     """Columns as this run fitted them before, else fitted now and written down."""
     if directory.columns.exists() and directory.column_arrays.exists():
         plain = json.loads(directory.columns.read_text(encoding="utf-8"))
         arrays = load_arrays(memoryview(directory.column_arrays.read_bytes()))
         return columns_from(plain, arrays)
-    fitted = fit_columns(source, columns, parts.train)
+    assert recipe.columns is not None and recipe.model is not None, "a resolved recipe has both"
+    fitted = fit_columns(source, recipe.columns, parts.train)
+    fitted = as_the_encoder(recipe.model.encoder, fitted, recipe.task.targets)
     plain, arrays = split_arrays({name: c.dump(learned=True) for name, c in fitted.items()})
     replace(directory.column_arrays, dump_arrays(arrays))
     replace(directory.columns, to_json(plain))
