@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench._rows import Row
+from bench._rows import Row, example
 from sonde.contracts.recipe import Recipe
 from sonde.core.text import from_yaml, read_text
 
@@ -131,10 +131,15 @@ def present_key(row: Row, ledger: Ledger, package: Path) -> Key:
 
 
 def recipe_key(row: Row, code: str) -> Key:
-    """The key of a row's present recipe beside a hash of code."""
-    plain = from_yaml(read_text(row.recipe), where=str(row.recipe))
-    recipe = Recipe.parse(plain | {"seed": 0}, where=str(row.recipe))
-    return Key(row.name, recipe.identity()[:16], code)
+    """The key of a row's present recipe, and those of the runs it needs, beside a hash of code."""
+    own, *others = (_identity(path) for path in (row.recipe, *map(example, row.needs.values())))
+    whole = hashlib.sha256("".join([own, *others]).encode()).hexdigest() if others else own
+    return Key(row.name, whole[:16], code)
+
+
+def _identity(path: Path) -> str:
+    plain = from_yaml(read_text(path), where=str(path))
+    return Recipe.parse(plain | {"seed": 0}, where=str(path)).identity()
 
 
 def code_hash(package: Path, modules: Iterable[str] | None = None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,7 @@ DOLLARS = Unit("$", digits=0, higher_is_better=False)
 AREA = Unit("", digits=4)
 DECIBELS = Unit("dB")
 RETURN = Unit("", digits=1)
+DISTANCE = Unit("", digits=3, higher_is_better=False)
 PART = Unit("%", 100.0, higher_is_better=False)
 
 
@@ -56,6 +58,8 @@ class Row:
         published: what somebody else reported.
         how: a fit with the recipe's own split, or every fold of it with scores over all rows.
         tolerance: how far the mean may lie from the closed form, as a part of it.
+        needs: runs that the recipe names, such as `runs/mnist-gan`, in the order in which they are
+            trained, with the recipe of each.
     """
 
     name: str
@@ -66,11 +70,12 @@ class Row:
     must: float | None = None
     how: Literal["fit", "cross_validate"] = "fit"
     tolerance: float | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def recipe(self) -> Path:
         """The recipe's file."""
-        return ROOT / "examples" / f"{self.name}.yaml"
+        return example(self.name)
 
     @property
     def must_in_words(self) -> str:
@@ -89,6 +94,11 @@ class Row:
             assert closed_form is not None and self.tolerance is not None, self.name
             return abs(mean / closed_form - 1) <= self.tolerance
         return mean >= self.must if self.unit.higher_is_better else mean <= self.must
+
+
+def example(name: str) -> Path:
+    """The file of a recipe."""
+    return ROOT / "examples" / f"{name}.yaml"
 
 
 ROWS = (
@@ -270,5 +280,59 @@ ROWS = (
         unit=RETURN,
         published="none",
         must=-300.0,
+    ),
+    Row(
+        name="mnist-drawn",
+        what="mnist, a classifier that was taught by drawn digits alone: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="none",
+        must=95.0,
+        needs={"runs/mnist-gan": "mnist-gan"},
+    ),
+    Row(
+        name="mnist-one-percent",
+        what="mnist, 1 % of the labels, from nothing: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="",
+    ),
+    Row(
+        name="mnist-one-percent-pretrained",
+        what="mnist, 1 % of the labels, after self-supervision: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="none",
+        needs={"runs/mnist-contrast": "mnist-contrast"},
+    ),
+    Row(
+        name="mnist-exits",
+        what="mnist, a network that rows leave early, at most 0.3 points lost: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="BranchyNet 1.5 to 5 times faster",
+    ),
+    Row(
+        name="cifar10-exits",
+        what="cifar-10-jpeg, the same with a residual network: accuracy",
+        score="accuracy",
+        unit=ACCURACY,
+        published="BranchyNet 1.5 to 5 times faster",
+    ),
+    Row(
+        name="frames-vae",
+        what="frames of our own agent's game, drawn by an autoencoder: bound",
+        score="bound",
+        unit=RETURN,
+        published="",
+        needs={"runs/cartpole": "cartpole-ppo"},
+    ),
+    Row(
+        name="frames-gan",
+        what="the same, drawn by a generator: Fréchet distance in our own classifier's features",
+        score="frechet",
+        unit=DISTANCE,
+        published="none",
+        needs={"runs/cartpole": "cartpole-ppo", "runs/frames-classifier": "frames-classifier"},
     ),
 )

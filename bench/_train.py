@@ -11,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ import sonde
 from bench._machine import machine
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Score
+from sonde.core.text import from_yaml, read_text
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import read_journal
 from sonde.workflow.cross_validate import cross_validate
@@ -32,6 +34,7 @@ class Job:
 
     Attributes:
         recipe: its file.
+        needs: runs that it names, in order, each with its recipe's file and its folder.
         how: the recipe's own split, or every fold of it.
         score: the name of the score that is wanted.
         closed_form: whether the closed form is computed beside it.
@@ -41,6 +44,7 @@ class Job:
     """
 
     recipe: str
+    needs: Mapping[str, tuple[str, str]]
     how: Literal["fit", "cross_validate"]
     score: str
     closed_form: bool
@@ -53,7 +57,9 @@ def measure(job: Job) -> dict[str, Any]:
     """Train, judge, and say what it came to, as fields of a ledger entry."""
     run_dir = Path(job.run_dir)
     started, resumed = time.monotonic(), run_dir.exists()
-    recipe = as_recipe(job.recipe).model_copy(update={"seed": job.seed})
+    for file, folder in job.needs.values():
+        fit(_recipe(job, file), run_dir=folder)
+    recipe = _recipe(job, job.recipe)
     score = _trained(job, recipe, run_dir)
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -71,6 +77,14 @@ def measure(job: Job) -> dict[str, Any]:
         "modules": _modules(),
         "work": _work(run_dir),
     }
+
+
+def _recipe(job: Job, file: str) -> Recipe:
+    """A recipe with the job's seed, whose runs are those of this job."""
+    text = read_text(file)
+    for named, (_, folder) in job.needs.items():
+        text = text.replace(f"{named}/", f"{folder}/")
+    return as_recipe(from_yaml(text, where=file)).model_copy(update={"seed": job.seed})
 
 
 def _trained(job: Job, recipe: Recipe, run_dir: Path) -> Score:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from bench._ledger import Entry, Ledger, code_hash, present_key, recipe_key
 from bench._page import page
-from bench._rows import ROOT, ROWS, SEEDS, Row
+from bench._rows import ROOT, ROWS, SEEDS, Row, example
 
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "src" / "sonde"
@@ -80,6 +80,10 @@ def _trained(row: Row, seed: int) -> Entry | None:
     result = run.with_suffix(".json")
     job = {
         "recipe": str(row.recipe),
+        "needs": {
+            named: [str(example(name)), str(RUNS / f"{name}-{seed}-{whole.recipe}-{whole.code}")]
+            for named, name in row.needs.items()
+        },
         "how": row.how,
         "score": row.score,
         "closed_form": row.tolerance is not None,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
 TWO_STATES, BROKEN, MOVING = "Sonde/TwoStates-v0", "Sonde/Broken-v0", "Sonde/Moving-v0"
+DRAWN = "Sonde/Drawn-v0"
 
 
 class TwoStates(gymnasium.Env[Any, Any]):
@@ -60,6 +61,44 @@ class Moving(gymnasium.Env[Any, Any]):
         return picture
 
 
+class Drawn(gymnasium.Env[Any, Any]):
+    """A walk on a line, drawn as a red column that moves; it ends in either direction.
+
+    The background is of a shade of its own in each episode.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 40}
+    way = ""
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+        self.observation_space = spaces.Box(-np.inf, np.inf, (2,))
+        self.action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.place, self.shade = (int(self.np_random.integers(*of)) for of in ((8, 12), (0, 250)))
+        self.steps = 0
+        return self._seen(), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
+        self.place, self.steps = self.place + 2 * int(action) - 1, self.steps + 1
+        return self._seen(), 1.0, not 0 < self.place < 19, False, {}
+
+    def render(self) -> Any:
+        if Drawn.way == "raise":
+            raise ZeroDivisionError("no light")
+        if Drawn.way == "package":
+            raise gymnasium.error.DependencyNotInstalled("pip install paint")
+        frame = np.zeros((10, 20, 3), np.uint8)
+        frame[..., 2] = self.shade
+        frame[:, self.place] = 255, 0, self.steps
+        return frame[..., 0] if Drawn.way == "flat" else frame
+
+    def _seen(self) -> np.ndarray:
+        return np.array([self.place - 10, self.steps], np.float32)
+
+
 class Broken(gymnasium.Env[Any, Any]):
     """An environment that breaks in the third step in the way it is asked to."""
 
@@ -102,10 +141,11 @@ def registered() -> Iterator[None]:
     """They are known to gymnasium inside."""
     gymnasium.register(TWO_STATES, TwoStates, max_episode_steps=10, disable_env_checker=True)
     gymnasium.register(MOVING, Moving, max_episode_steps=10, disable_env_checker=True)
+    gymnasium.register(DRAWN, Drawn, max_episode_steps=30, disable_env_checker=True)
     gymnasium.register(BROKEN, Broken, max_episode_steps=30, disable_env_checker=True)
     try:
         yield
     finally:
-        Broken.way = ""
-        for name in (TWO_STATES, BROKEN, MOVING):
+        Broken.way = Drawn.way = ""
+        for name in (TWO_STATES, BROKEN, MOVING, DRAWN):
             del gymnasium.registry[name]

@@ -1,4 +1,4 @@
-"""Five ways of learning that strain a contract, as recipes small enough to run in seconds."""
+"""Ways of learning that strain a contract, as recipes small enough to run in seconds."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ def strains() -> dict[str, Strain]:
         "boxes": _boxes(),
         "denoising": _denoising(),
         "variational": _variational(),
+        "generating": _generating(),
+        "exits": _exits(),
+        **{name: _coded(name) for name in ("contrast", "vicreg", "masked")},
     }
 
 
@@ -39,13 +42,33 @@ def _adversarial() -> Strain:
         {
             "columns": {"image": {"kind": "image"}},
             "split": {"kind": "random", "valid": 0.2, "test": 0.2},
-            "task": {"kind": "generate", "picture": "image"},
+            "task": {"kind": "draw-pictures", "picture": "image"},
             "model": {"kind": "picture-generator", "hidden": 16},
             "paradigm": {"kind": "gan", "critic": {"kind": "dense", "hidden": [16]},
                          "budget": {"epochs": 3}},
             "checkpoint": FAST,
         },
         {"image": _blobs(160)},
+    )  # fmt: skip
+
+
+def _generating() -> Strain:
+    """Two descents, of which one takes more steps than the other, and a class that is told."""
+    sort = np.arange(120) % 3
+    pictures = _blobs(120)
+    pictures[np.arange(120), sort * 2] = 255
+    return Strain(
+        {
+            "columns": {"image": "image", "sort": "category"},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "task": {"kind": "generate", "condition": "sort", "noise": 5},
+            "model": {"kind": "dcgan", "channels": [4, 6], "kernel_size": 3},
+            "paradigm": {"kind": "adversarial", "batch_size": 10, "critic_steps": 2,
+                         "critic": {"kind": "critic", "channels": [4], "kernel_size": 3},
+                         "budget": {"epochs": 3}},
+            "checkpoint": FAST,
+        },
+        {"image": pictures, "sort": np.array(["a", "b", "c"])[sort]},
     )  # fmt: skip
 
 
@@ -160,6 +183,67 @@ def _variational() -> Strain:
         },
         pa.table(data),
     )  # fmt: skip
+
+
+def _exits() -> Strain:
+    """Rows that leave a network where validation rows have decided, with statistics of batches."""
+    rng = np.random.default_rng(6)
+    label = np.arange(600) % 3
+    pictures, clear = rng.integers(0, 120, (600, 8, 8)), 135 * (1 - rng.random(600) ** 2)
+    pictures[np.arange(600), label * 2, :4] += clear.astype(int)[:, None]
+    return Strain(
+        {
+            "columns": {"image": "image", "label": "category"},
+            "split": {"kind": "random", "valid": 0.4, "test": 0.2},
+            "augment": [{"kind": "shift", "most": 1}],
+            "task": {"kind": "classification", "target": "label"},
+            "model": {"kind": "early-exits", "side": 4, "most_lost": 0.02, "network": {
+                "kind": "convnet", "stages": [4, 6, 8], "dense": [8], "dropout": 0.1,
+                "padding": "same", "norm": "batch"}},
+            "paradigm": {"kind": "supervised", "batch_size": 24, "budget": {"epochs": 8},
+                         "optimizer": {"kind": "adam", "learning_rate": 0.02},
+                         "average": 0.5, "stop": {"patience": 2}},
+            "checkpoint": FAST,
+        },
+        {"image": pictures.astype(np.uint8), "label": label.astype(str)},
+    )  # fmt: skip
+
+
+def _coded(kind: str) -> Strain:
+    """Rows compared with one another, of which an encoder ships and the rest is thrown away."""
+    rng = np.random.default_rng(5)
+    label = rng.integers(0, 3, 120)
+    pictures, values = _blobs(120), rng.normal(size=(120, 2)) + label[:, None]
+    pictures[np.arange(120), label * 2] = 255
+    gap, town = rng.random(120) < 0.1, np.where(values[:, 1] > 1, "north", "south")
+    names = {"image": "image", "size": "number", "age": "number", "town": "category"}
+    read = {"contrast": ["image"], "vicreg": ["size", "age", "town"], "masked": list(names)}[kind]
+    data = {
+        "image": pa.FixedShapeTensorArray.from_numpy_ndarray(pictures),
+        "size": pa.array(values[:, 0], mask=gap),
+        "age": values[:, 1],
+        "town": town,
+        "label": pa.array([f"sort {at}" for at in label], mask=gap),
+    }
+    model = {"kind": "dense", "hidden": [12], "norm": "batch", "dropout": 0.1}
+    convnet = {"kind": "convnet", "stages": [4, 6], "dense": [8], "padding": "same",
+               "norm": "batch"}  # fmt: skip
+    own = {
+        "contrast": {"average": 0.9, "projection": 8},
+        "vicreg": {"stop": {"patience": 1}, "clip": 1.0},
+        "masked": {"patch": 2, "micro_batch": 20, "snapshots": {"last": 2}},
+    }[kind]
+    return Strain(
+        {
+            "columns": {**{name: names[name] for name in read}, "label": "category"},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "task": {"kind": "represent", "label": "label", "neighbours": 3},
+            "model": convnet if "image" in read else model,
+            "paradigm": {"kind": kind, "batch_size": 24, "budget": {"epochs": 3}, **own},
+            "checkpoint": FAST,
+        },
+        pa.table({name: data[name] for name in [*read, "label"]}),
+    )
 
 
 def _blobs(rows: int) -> np.ndarray:

@@ -30,6 +30,7 @@ from sonde.app import cli
 from sonde.app.output import complain
 from sonde.contracts.learn import Phase
 from sonde.core.errors import SondeError
+from sonde.learn._descent import Descent
 from sonde.run.loop import Callback
 from sonde.workflow.fit import fit
 
@@ -57,12 +58,12 @@ class Watch(Callback):
             self._begin()
 
     def on_step(self, step: int, logs: Mapping[str, Tensor]) -> None:
-        descent = self._learner.descent
+        descents = [each for each in vars(self._learner).values() if isinstance(each, Descent)]
         seen = {
             "step": step,
             "loss": float(logs["loss"]).hex(),
-            "rate": descent.learning_rate.hex(),
-            "average": digest(descent.shipped().state_dict()),
+            "rate": [descent.learning_rate.hex() for descent in descents],
+            "average": digest(self._learner.shipped().state_dict()),
             "everything": digest(self._learner.state()),
         }
         print(json.dumps(seen | {"calls": self.calls.count}), flush=True)

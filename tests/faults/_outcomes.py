@@ -13,7 +13,7 @@ from _kill import Plan
 from _recipes import RUNS
 
 from sonde.run.archive import read_archive
-from sonde.run.bundle import Bundle
+from sonde.run.bundle import Bundle, to_jsonable_answers
 from sonde.run.checkpoint import Checkpoint, Checkpoints
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import last_of_each_step, read_journal
@@ -43,7 +43,7 @@ def outcome(folder: Path, rows: Any) -> Outcome:
     weights = read_archive(run.model).members["weights.safetensors"]
     scores = json.loads(run.scores.read_text(encoding="utf-8"))
     del scores["opened"]
-    answers = json.dumps(Bundle.load(run.model).predict(rows))
+    answers = json.dumps(to_jsonable_answers(Bundle.load(run.model).predict(rows)))
     steps, epochs = (last_of_each_step(run.journal_path, event) for event in ("step", "epoch"))
     journal = [{k: v for k, v in line.items() if k != "time"} for line in [*steps, *epochs]]
     return Outcome(_sha(weights), scores, _sha(answers.encode()), journal)

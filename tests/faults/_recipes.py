@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import _codes
+import _ways
 import numpy as np
 import pyarrow as pa
 from _kinds import kinds
@@ -164,6 +166,25 @@ def _write_archive(path: Path) -> None:
             file.writestr(info, picture.read_bytes())
 
 
+def adversarial_recipe() -> dict[str, Any]:
+    """Two networks, two descents, an average, penalties on a slope, pictures shown on the way."""
+    small = {"channels": [6, 8], "kernel_size": 3}
+    return {
+        "columns": {"image": "image", "digit": "category"},
+        "task": {"kind": "generate", "condition": "digit", "noise": 8},
+        "model": {"kind": "dcgan", **small},
+        "paradigm": {
+            "kind": "adversarial",
+            "loss": "wasserstein",
+            "critic": {"kind": "critic", "spectral": False, **small},
+            "critic_steps": 2,
+            "batch_size": 16,
+            "budget": {"epochs": 4},
+        },
+        "checkpoint": _SAVING,
+    }
+
+
 def folder_recipe() -> dict[str, Any]:
     """The pictures under the name that a folder per class gives their classes."""
     recipe = pictures_recipe("float32")
@@ -180,6 +201,15 @@ GIVEN = {
     "table": Case(table_recipe, table_rows),
     "pictures": Case(lambda: pictures_recipe("float32"), pictures_rows),
     "pictures-bfloat16": Case(lambda: pictures_recipe("bfloat16"), pictures_rows),
+    "adversarial": Case(adversarial_recipe, pictures_rows),
+    "contrast": Case(partial(_codes.contrast_recipe, _SAVING), pictures_rows),
+    "vicreg": Case(partial(_codes.vicreg_recipe, _SAVING), table_rows),
+    "masked": Case(partial(_codes.masked_recipe, _SAVING), table_rows),
+    "layer-by-layer": Case(partial(_ways.layers_recipe, _SAVING), table_rows),
+    "prototypes": Case(partial(_ways.episodes_recipe, _SAVING, "prototypes"), _ways.clouds),
+    "maml": Case(partial(_ways.episodes_recipe, _SAVING, "maml"), _ways.clouds),
+    "dqn": Case(partial(_ways.dqn_recipe, _SAVING), lambda: None),
+    "ppo": Case(partial(_ways.ppo_recipe, _SAVING), lambda: None),
 }
 """Runs that are given their rows."""
 

@@ -62,6 +62,10 @@ def test_its_data_has_every_field_it_reads(
     assert recipe.source is not None
     if isinstance(recipe.source, World):
         pytest.skip("an environment is acted in: it has no rows")
+    if recipe.source.kind == "frames":
+        pytest.skip("it plays a model that another recipe trains")
+    if type(recipe.source).__module__.startswith("sonde.workflow.sources."):
+        pytest.skip("its rows are made by a model that another recipe trains first")
     fields = {field.name for field in recipe.source.fields()}
     columns = {name: column.named(name) for name, column in (recipe.columns or {}).items()}
     read_by_columns = {field for column in columns.values() for field in column.reads}

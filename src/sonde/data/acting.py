@@ -9,23 +9,44 @@ saved, bit by bit.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from sonde.contracts.data import World
 from sonde.core import seed as seeds
-from sonde.core.errors import DataError, UsageError
+from sonde.core.errors import DataError, MissingPackage, UsageError
 from sonde.core.notice import say
 from sonde.data.spaces import Spaces, flattener, read_spaces
 
 if TYPE_CHECKING:
     import gymnasium
+    from torch import nn
+
+Policy = Callable[[np.ndarray], np.ndarray]
+"""(n, D) float32 or (n, C, H, W) uint8 observations -> actions, (n,) int64 or (n, A) float32."""
 
 
 LONGEST = 30_000
 """Actions after which an episode is cut where the environment does not do so."""
+
+
+@runtime_checkable
+class Acts(Protocol):
+    """A task whose model is a policy."""
+
+    @property
+    def world(self) -> World:
+        """The environment."""
+
+    @property
+    def acts_in(self) -> Spaces:
+        """What is seen and done."""
+
+    def policy(self, model: nn.Module) -> Policy:
+        """Observations -> the best actions, as the environment takes them."""
 
 
 class Finished(NamedTuple):
@@ -33,7 +54,7 @@ class Finished(NamedTuple):
 
     Attributes:
         copy: the copy it was played in.
-        number: 0 for that copy's first episode, then 1, ...
+        number: which episode it was; over all copies each is met once.
         total: the sum of its rewards.
         length: how many actions were taken.
     """
@@ -63,12 +84,32 @@ class Stepped:
     finished: list[Finished]
 
 
+@dataclass(frozen=True)
+class Staging:
+    """How episodes are staged.
+
+    Attributes:
+        renew: whether each is played in an environment made for it alone; for those that carry
+            something over when they are reset (BipedalWalker does, by Box2D).
+        draws: whether `frame` is going to be asked for.
+        first: the number of copy 0's first episode; copy 1 begins with the next, and so on.
+    """
+
+    renew: bool = False
+    draws: bool = False
+    first: int = 0
+
+
+_USUAL = Staging()
+
+
 class Copies:
     """`count` copies of an environment, each playing one episode after another.
 
     Attributes:
         spaces: what is seen and done.
         observations: what each copy shows now, (n, D) float32 or (n, C, H, W) uint8.
+        watch: told of every copy that has moved, before it begins a new episode.
     """
 
     def __init__(
@@ -79,7 +120,7 @@ class Copies:
         spaces: Spaces | None = None,
         *,
         frames: int = 1,
-        renew: bool = False,
+        staging: Staging = _USUAL,
     ) -> None:
         """Begin the first episode of every copy.
 
@@ -89,15 +130,15 @@ class Copies:
             seed: of all episodes.
             spaces: what observations and actions were when the model was trained.
             frames: how many observations are seen at once, where `spaces` does not say.
-            renew: whether every episode is played in an environment made for it alone; for those
-                that carry something over when they are reset (BipedalWalker does, by Box2D).
+            staging: how episodes are staged.
 
         Raises:
-            UsageError: no such environment, or its spaces cannot be learned in.
+            UsageError: no such environment, its spaces cannot be learned in, or it cannot draw.
             DataError: they are other than `spaces`.
         """
-        self._world, self._seed, self._renew = world, seed, renew
-        self._envs = _made(world, count, seed)
+        self._world, self._seed, self._staging = world, seed, staging
+        self.watch: Callable[[int], None] | None = None
+        self._envs = _made(world, count, seed, draws=staging.draws)
         frames = spaces.frames if spaces is not None else frames
         self.spaces = read_spaces(self._envs[0], world.title, frames)
         if spaces is not None and spaces != self.spaces:
@@ -141,6 +182,43 @@ class Copies:
                 self._begin(copy)
         return Stepped(rewards, ended, cut & ~ended, after, finished)
 
+    @property
+    def per_second(self) -> float | None:
+        """Actions in a second of the environment's own clock, where it says so."""
+        rate = (self._envs[0].metadata or {}).get("render_fps")
+        return float(rate) if rate else None
+
+    def number(self, copy: int) -> int:
+        """Which episode a copy is in; two copies are never in the same one."""
+        return self._staging.first + copy + int(self._index[copy]) * len(self)
+
+    def taken(self, copy: int) -> int:
+        """Actions that were taken in the running episode of a copy."""
+        return len(self._actions[copy])
+
+    def frame(self, copy: int) -> np.ndarray:
+        """What a copy looks like now, (H, W, 3) uint8.
+
+        Raises:
+            MissingPackage: what it draws with is not installed.
+            DataError: it drew something else, or raised.
+        """
+        import gymnasium
+
+        try:
+            drawn = self._envs[copy].render()
+        except gymnasium.error.DependencyNotInstalled as error:
+            raise MissingPackage(f"environment {self._world.title} cannot draw: {error}") from None
+        except Exception as error:
+            raise DataError(self._raised(copy, error, "render")) from error
+        frame = np.asarray(drawn)
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise DataError(
+                f"{self._where(copy)}: drew {frame.dtype} {frame.shape}, expected a picture "
+                "(H, W, 3) of uint8. Mend its `render`, or do without frames."
+            )
+        return frame
+
     def close(self) -> None:
         """Give back what the environments hold."""
         for env in self._envs:
@@ -165,19 +243,19 @@ class Copies:
         self._totals = np.array(state["totals"], float)
         return bool(self.state()["seen"] == state["seen"])
 
-    def episode_seed(self, copy: int, index: int) -> int:
-        """The seed an episode is reset with, in [0, 2**31)."""
-        return seeds.key(self._seed, "episode", copy, index) % 2**31
+    def _episode_seed(self, copy: int) -> int:
+        """The seed the running episode was reset with, in [0, 2**31)."""
+        return seeds.key(self._seed, "episode", self.number(copy)) % 2**31
 
     def _begin(self, copy: int) -> None:
         """The next episode of a copy."""
         self._index[copy] += 1
         self._actions[copy] = []
         self._totals[copy] = 0.0
-        number = self.episode_seed(copy, int(self._index[copy]))
-        if self._renew:
+        number = self._episode_seed(copy)
+        if self._staging.renew:
             self._envs[copy].close()
-            (self._envs[copy],) = _made(self._world, 1, number)
+            (self._envs[copy],) = _made(self._world, 1, number, draws=self._staging.draws)
         try:
             seen, _ = self._envs[copy].reset(seed=number)
         except Exception as error:
@@ -198,6 +276,8 @@ class Copies:
                             "The environment is broken; mend it, or wrap it.")  # fmt: skip
         self._see(copy, seen)
         self._totals[copy] += value
+        if self.watch is not None:
+            self.watch(copy)
         return value, bool(ended), bool(cut)
 
     def _see(self, copy: int, seen: Any, *, first: bool = False) -> None:
@@ -233,27 +313,26 @@ class Copies:
                 )
 
     def _result(self, copy: int) -> Finished:
-        length = len(self._actions[copy])
-        return Finished(copy, int(self._index[copy]), float(self._totals[copy]), length)
+        return Finished(copy, self.number(copy), float(self._totals[copy]), self.taken(copy))
 
     def _where(self, copy: int) -> str:
         """The place of a fault, so that it can be met again."""
-        number = self.episode_seed(copy, int(self._index[copy]))
         return (
-            f"environment {self._world.title}, step {len(self._actions[copy])} of the episode "
-            f"with seed {number}"
+            f"environment {self._world.title}, step {self.taken(copy)} of the episode with seed "
+            f"{self._episode_seed(copy)}"
         )
 
-    def _raised(self, copy: int, error: Exception, call: Literal["reset", "step"]) -> str:
+    def _raised(self, copy: int, error: Exception, call: Literal["reset", "step", "render"]) -> str:
         return (
             f"{self._where(copy)}: its `{call}` raised {type(error).__name__}: {error}. Training "
             "stands at the last checkpoint; mend the environment and give the same command again."
         )
 
 
-def _made(world: World, count: int, seed: int) -> list[gymnasium.Env[Any, Any]]:
+def _made(world: World, count: int, seed: int, *, draws: bool) -> list[gymnasium.Env[Any, Any]]:
     """The single environments of a vector of them."""
-    envs = list(getattr(world.make(count, seed), "envs", []))
+    made = world.make(count, seed, render=True) if draws else world.make(count, seed)
+    envs = list(getattr(made, "envs", []))
     if len(envs) != count:
         raise UsageError(
             f"world {world.title} gives {len(envs)} single environments, expected {count}; its "
@@ -268,7 +347,7 @@ def repeats_itself(world: World, seed: int, *, renew: bool = False, steps: int =
     Asked of an environment that has played before and of one that has not: what it carries over
     from one episode to the next would be lost when a run is taken up again.
     """
-    used, fresh = (Copies(world, 1, seed, renew=renew) for _ in range(2))
+    used, fresh = (Copies(world, 1, seed, staging=Staging(renew=renew)) for _ in range(2))
     rng = seeds.numpy_rng(seed, "repeats itself")
     for _ in range(steps):
         used.step(used.spaces.random(1, rng))

@@ -19,7 +19,7 @@ from sonde.core.notice import tell
 from sonde.data.acting import repeats_itself
 from sonde.learn._descent import DescentSettings
 from sonde.nets.blocks.agent import AgentNetwork
-from sonde.tasks.act import OBSERVATION, Act
+from sonde.tasks.act import OBSERVATION, Act, ActOptions
 
 
 class ByReward(DescentSettings, Paradigm):
@@ -104,7 +104,8 @@ class AgentLearner(Learner):
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The mean return and length of the same episodes every time."""
         policy = self.shipped().eval()
-        played = self.task.played(policy, self.settings.evaluate_episodes, self._key)
+        asked = ActOptions(episodes=self.settings.evaluate_episodes, seed=self._key)
+        played = self.task.played(policy, asked)
         means = {name: tensor_of(played, name).double().mean() for name in ("return", "length")}
         return {name: float(mean) for name, mean in means.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,54 +9,77 @@ import numpy as np
 
 from sonde.contracts.data import World
 from sonde.contracts.task import Arrays
-from sonde.data.acting import Copies
+from sonde.data.acting import Copies, Policy, Staging
 from sonde.data.spaces import Spaces
 from sonde.metrics._mean import RowMean
+from sonde.tasks._films import Camera
 
-Policy = Callable[[np.ndarray], np.ndarray]
-"""(n, D) float32 observations -> actions, (n,) int64 or (n, A) float32."""
-
-SIDE_BY_SIDE = 16
-"""Copies in which episodes are played at once."""
+SIDE_BY_SIDE, MOST_FILMED = 16, 8
+"""Copies in which episodes are played at once, and how many of them may be filmed."""
 
 
 @dataclass(frozen=True)
 class Played:
-    """Episodes in the order of their seeds.
+    """Episodes in the order of their numbers.
 
     Attributes:
         returns: (E,) float64, the sum of each one's rewards.
         lengths: (E,) int64, how many actions each one had.
         seen: some observations on the way, (K, D) float32.
+        film: (F, H, W, 3) uint8, the frames of all films one after another.
+        frames: (E,) int64, how many each has.
     """
 
     returns: np.ndarray
     lengths: np.ndarray
     seen: np.ndarray
+    film: np.ndarray | None = None
+    frames: np.ndarray | None = None
 
 
-def play(world: World, policy: Policy, episodes: int, seed: int, spaces: Spaces) -> Played:
-    """Play so many whole episodes; which ones is settled before any is played.
+@dataclass(frozen=True)
+class Filmed:
+    """How films of episodes are to be: pixels of the longer side, and seconds at most."""
+
+    side: int
+    seconds: float
+
+
+def play(
+    world: World,
+    policy: Policy,
+    numbers: range,
+    seed: int,
+    spaces: Spaces,
+    *,
+    filmed: Filmed | None = None,
+) -> Played:
+    """Play whole episodes of the given numbers; which ones is settled before any is played.
 
     So long ones count as often as short ones: copy c plays episodes c, c + n, c + 2n, ...
 
     Raises:
         DataError: the environment broke, or its spaces are not those of the training.
+        UsageError: a film is asked for, and it cannot draw.
     """
-    copies = Copies(world, min(episodes, SIDE_BY_SIDE), seed, spaces)
-    returns, lengths = np.full(episodes, np.nan), np.zeros(episodes, np.int64)
-    seen, open_ones = [copies.observations.copy()], episodes
+    count = min(len(numbers), MOST_FILMED if filmed else SIDE_BY_SIDE)
+    staging = Staging(draws=filmed is not None, first=numbers.start)
+    copies = Copies(world, count, seed, spaces, staging=staging)
+    camera = Camera(copies, count, side=filmed.side, seconds=filmed.seconds) if filmed else None
+    returns, lengths = np.full(len(numbers), np.nan), np.zeros(len(numbers), np.int64)
+    seen, open_ones = [copies.observations.copy()], len(numbers)
     while open_ones:
         stepped = copies.step(policy(copies.observations))
         if len(seen) < SIDE_BY_SIDE:
             seen.append(stepped.after)
         for done in stepped.finished:
-            number = done.number * len(copies) + done.copy
-            if number < episodes:
-                returns[number], lengths[number] = done.total, done.length
+            if done.number in numbers:
+                at = done.number - numbers.start
+                returns[at], lengths[at] = done.total, done.length
                 open_ones -= 1
     copies.close()
-    return Played(returns, lengths, np.concatenate(seen))
+    film, frames = camera.developed() if camera else (None, None)
+    return Played(returns, lengths, np.concatenate(seen), film, frames)
 
 
 def play_at_random(world: World, episodes: int, seed: int, spaces: Spaces) -> Played:
@@ -65,7 +87,7 @@ def play_at_random(world: World, episodes: int, seed: int, spaces: Spaces) -> Pl
     from sonde.core.seed import numpy_rng
 
     rng = numpy_rng(seed, "random actions")
-    return play(world, lambda seen: spaces.random(len(seen), rng), episodes, seed, spaces)
+    return play(world, lambda seen: spaces.random(len(seen), rng), range(episodes), seed, spaces)
 
 
 class MeanReturn(RowMean):

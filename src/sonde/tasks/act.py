@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from sonde.contracts.data import Column, Row, World
-from sonde.contracts.panels import Curves, Panel, Table
+from sonde.contracts.panels import Curves, Panel, Sheet, Table
 from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task
 from sonde.core import seed as seeds
-from sonde.core.errors import DataError
+from sonde.core.errors import DataError, MissingPackage, UsageError
+from sonde.core.notice import listening, tell
 from sonde.core.port import Port, Ports
 from sonde.core.registry import registry
 from sonde.core.spec import Learned, Spec
-from sonde.data.acting import Copies
+from sonde.data.acting import Copies, Policy
 from sonde.data.spaces import Spaces
-from sonde.tasks._played import MeanLength, MeanReturn, play, play_at_random
+from sonde.tasks._played import (
+    MOST_FILMED,
+    Filmed,
+    MeanLength,
+    MeanReturn,
+    play,
+    play_at_random,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,6 +62,33 @@ class ActOptions(Spec):
     """Whole episodes to play instead; needs the environment."""
     seed: int = Field(0, ge=0, lt=2**63)
     """Of these episodes."""
+    first: int = Field(0, ge=0, lt=2**31)
+    """The number of the first of them: episode 7 of a seed is the same whatever else is played."""
+    film: bool = False
+    """Whether each is filmed; at most 8 at once, and one where `episodes` says nothing."""
+    side: int = Field(320, ge=16, le=2000)
+    """Pixels that the longer side of a film may have."""
+    seconds: float = Field(20.0, gt=0, le=600)
+    """How long a film may last."""
+
+    @model_validator(mode="after")
+    def _few_films(self) -> Self:
+        if self.film and self.episodes > MOST_FILMED:
+            raise ValueError(
+                f"got film and {self.episodes} episodes, expected at most {MOST_FILMED} films at "
+                "once; `first` chooses others"
+            )
+        return self
+
+    @property
+    def filmed(self) -> Filmed | None:
+        """How films are to be, where there are to be any."""
+        return Filmed(self.side, self.seconds) if self.film else None
+
+    @property
+    def numbers(self) -> range:
+        """Of the episodes to play."""
+        return range(self.first, self.first + (self.episodes or int(self.film)))
 
 
 class Act(Task):
@@ -137,21 +172,16 @@ class Act(Task):
         import torch
 
         assert isinstance(options, ActOptions)
-        if options.episodes:
-            return self.played(model, options.episodes, options.seed)
+        if options.numbers:
+            return self.played(model, options)
         given = torch.from_numpy(self._asked(options)).to(next(model.parameters()).device)
         answered = self.read(model({OBSERVATION: given}), options)
         return answered if self.acts_in.is_picture else {**answered, OBSERVATION: given}
 
     def answer(self, arrays: Arrays) -> list[Row]:
-        """An action with the vector that was seen, or an episode's return and length."""
+        """An action with the vector that was seen, or an episode: its return, length, film."""
         if "return" in arrays:
-            return [
-                {"episode": number, "return": float(total), "length": int(length)}
-                for number, (total, length) in enumerate(
-                    zip(arrays["return"], arrays["length"], strict=True)
-                )
-            ]
+            return _episodes(arrays)
         actions = arrays[ACTION] + (self.acts_in.first if self.acts_in.choices else 0)
         if OBSERVATION not in arrays:
             return [{ACTION: action} for action in actions.tolist()]
@@ -166,11 +196,12 @@ class Act(Task):
 
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
         """Episodes of seeds that training never had; beside them the same ones at random."""
-        own = seeds.key(seed, "judge")
-        none = pa.RecordBatch.from_pylist([])
-        played = predictor.arrays(none, ActOptions(episodes=self.episodes, seed=own))
-        random = play_at_random(self.world, self.episodes, own, self.acts_in).returns
-        return Judged(dict(played), {"random": random}, np.arange(self.episodes))
+        asked = ActOptions(episodes=self.episodes, seed=seeds.key(seed, "judge"))
+        played = predictor.arrays(_NO_ROWS, asked)
+        random = play_at_random(self.world, self.episodes, asked.seed, self.acts_in).returns
+        films = self._films(predictor, played["return"], asked.seed)
+        kept = {name: played[name] for name in ("return", "length")}
+        return Judged(kept, {"random": random}, np.arange(self.episodes), shown=films)
 
     def panels(self, judged: Judged) -> list[Panel]:
         """Returns from the worst to the best episode, beside random actions."""
@@ -185,7 +216,25 @@ class Act(Task):
         return [
             Table("Returns of the judged episodes", header, lines),
             Curves("Returns in order", curves, "part of the episodes", "return"),
+            *judged.shown,
         ]
+
+    def _films(self, predictor: Predictor, returns: np.ndarray, seed: int) -> list[Panel]:
+        """The episode in the middle of all returns, played once more; none where none is drawn."""
+        middle = int(np.argsort(returns, kind="stable")[(len(returns) - 1) // 2])
+        asked = ActOptions(
+            episodes=1, first=middle, seed=seed, film=True, side=_SMALL, seconds=_SHORT
+        )
+        notes: list[str] = []
+        try:
+            with listening(lambda message, *_: notes.append(message)):
+                played = predictor.arrays(_NO_ROWS, asked)
+        except (UsageError, MissingPackage, DataError) as error:
+            tell(f"the report has no film: {error}")
+            return []
+        remark = f"episode {middle}, return {float(played['return'][0]):.4g}"
+        note = f"It ends after {_SHORT:g} seconds, the episode later." if notes else ""
+        return [Sheet("A median episode", [played["film"]], [remark], note)]
 
     def _asked(self, options: ActOptions) -> np.ndarray:
         """(B, ...) the observations to answer: the caller's, or some met; of pictures, noise.
@@ -211,27 +260,63 @@ class Act(Task):
                             f"numbers, as {self.world.title} gives them")  # fmt: skip
         return seen.astype(spaces.dtype)
 
-    def played(self, model: nn.Module, episodes: int, seed: int) -> Batch:
-        """`return` and `length`, (E,), of episodes played with the best action each time."""
+    def policy(self, model: nn.Module) -> Policy:
+        """(n, ...) observations -> the best actions, as the environment takes them."""
         import torch
 
         device = next(model.parameters()).device
 
-        def policy(seen: np.ndarray) -> np.ndarray:
-            outputs = model({OBSERVATION: torch.from_numpy(seen).to(device)})
-            action: Any = self.read(outputs, NO_OPTIONS)[ACTION]
+        def best(seen: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                outputs = model({OBSERVATION: torch.from_numpy(seen).to(device)})
+                action: Any = self.read(outputs, NO_OPTIONS)[ACTION]
             chosen: np.ndarray = action.cpu().numpy()
             return chosen
 
-        with torch.no_grad():
-            played = play(self.world, policy, episodes, seed, self.acts_in)
-        return {
-            "return": torch.from_numpy(played.returns),
-            "length": torch.from_numpy(played.lengths),
+        return best
+
+    def played(self, model: nn.Module, options: ActOptions) -> Batch:
+        """`episode`, `return` and `length`, (E,), of episodes played with the best actions.
+
+        With films also `film`, (F, H, W, 3), one after another, and `frames`, (E,), of each.
+        """
+        import torch
+
+        played = play(
+            self.world,
+            self.policy(model),
+            options.numbers,
+            options.seed,
+            self.acts_in,
+            filmed=options.filmed,
+        )
+        found = {
+            "episode": np.array(options.numbers),
+            "return": played.returns,
+            "length": played.lengths,
         }
+        if played.film is not None and played.frames is not None:
+            found |= {"film": played.film, "frames": played.frames}
+        return {name: torch.from_numpy(array) for name, array in found.items()}
+
+
+def _episodes(arrays: Arrays) -> list[Row]:
+    """One row an episode."""
+    columns = (arrays["episode"], arrays["return"], arrays["length"])
+    rows: list[Row] = [
+        {"episode": int(number), "return": float(total), "length": int(length)}
+        for number, total, length in zip(*columns, strict=True)
+    ]
+    if "film" in arrays:
+        films = np.split(arrays["film"], np.cumsum(arrays["frames"])[:-1])
+        rows = [row | {"film": film} for row, film in zip(rows, films, strict=True)]
+    return rows
 
 
 NO_OPTIONS = ActOptions()
 _NOISE = 4
 """Pictures of noise whose answers a model file proves itself by."""
 _PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SMALL, _SHORT = 200, 12.0
+"""Pixels and seconds of the film in a report: a few hundred kilobytes."""
+_NO_ROWS = pa.RecordBatch.from_pylist([])

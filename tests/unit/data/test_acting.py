@@ -14,7 +14,7 @@ from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import SondeWarning
 from sonde.core.seed import numpy_rng
 from sonde.core.text import from_json, to_json
-from sonde.data.acting import Copies, repeats_itself
+from sonde.data.acting import Copies, Staging, repeats_itself
 from sonde.data.sources.world import Gymnasium
 from sonde.data.spaces import Spaces, read_spaces
 
@@ -118,7 +118,7 @@ def test_what_an_environment_carries_over_is_found_out_and_left_behind() -> None
     world = Gymnasium(BROKEN)
     assert not repeats_itself(world, 0)
     assert repeats_itself(world, 0, renew=True)
-    first, second = (Copies(world, 2, 0, renew=True) for _ in range(2))
+    first, second = (Copies(world, 2, 0, staging=Staging(renew=True)) for _ in range(2))
     acted(first, 40, 0)
     assert second.restore(first.state())
     assert acted(second, 40, 1) == acted(first, 40, 1)

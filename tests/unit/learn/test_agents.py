@@ -247,3 +247,12 @@ def test_an_observation_of_another_width_is_refused(tmp_path: Path) -> None:
     assert played == run.bundle.predict(episodes="3", seed="4")
     assert [row["length"] for row in played] == [200] * 3
     assert len({row["return"] for row in played}) == 3
+
+
+def test_a_norm_takes_in_all_that_is_acted_on() -> None:
+    """Not the warm-up alone, which random actions make: better ones reach further."""
+    made, met = replay(size=60, steps=1), []
+    made.met = met.append
+    for _ in zip(range(4), made, strict=False):
+        pass
+    assert sum(map(len, met)) == 20 + 4 * 3 * 2

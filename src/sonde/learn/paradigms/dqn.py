@@ -115,7 +115,8 @@ class DqnLearner(AgentLearner):
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """One batch of replayed steps; what it was wrong about is told to the replay."""
-        self.network.eval()  # values are those that are acted by: no dropout
+        if self.network.training:  # values are those that are acted by: no dropout
+            self.network.eval()
         if int(self.steps) % self.rule.target_every == 0:
             self.target.load_state_dict(self.network.state_dict())
         self.steps += 1

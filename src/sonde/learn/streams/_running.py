@@ -9,7 +9,7 @@ import numpy as np
 from sonde.contracts.data import World
 from sonde.contracts.learn import State
 from sonde.core.notice import say
-from sonde.data.acting import Copies
+from sonde.data.acting import Copies, Staging
 from sonde.data.spaces import Spaces
 
 
@@ -33,7 +33,7 @@ def taken_up(
     An environment that hides something, so that its seed and its actions do not bring it back, is
     noticed: the run goes on, and it is said that its bits are others.
     """
-    copies = Copies(world, settings.copies, seed, spaces, renew=settings.renew)
+    copies = Copies(world, settings.copies, seed, spaces, staging=Staging(settings.renew))
     if state is not None and not copies.restore(state):
         say(
             "resumed, but the environment did not come back as it was: it hides something that its "

@@ -32,7 +32,7 @@ class SumTree:
         nodes = places + self._leaves
         self._nodes[nodes] = weights
         while len(nodes) and nodes[0] > 1:
-            nodes = np.unique(nodes // 2)
+            nodes = nodes // 2  # one named twice is summed twice, which costs less than to find it
             self._nodes[nodes] = self._nodes[2 * nodes] + self._nodes[2 * nodes + 1]
 
     def find(self, points: np.ndarray) -> np.ndarray:

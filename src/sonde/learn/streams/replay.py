@@ -84,7 +84,8 @@ class Replay:
         self._copies: Copies | None = None
         self._restored: State | None = None
         self.met: Callable[[np.ndarray], None] | None = None
-        """Told of every observation of the warm-up."""
+        """Told of every observation that is acted on: a norm of what random actions meet would
+        not know what better ones reach."""
 
     def seek(self, step: int) -> None:
         """The step is what `restore` brought back."""
@@ -154,8 +155,6 @@ class Replay:
     def _warm_up(self) -> None:
         assert self._copies is not None
         for turn in range(-(-self._settings.warmup // self._settings.copies)):
-            if self.met is not None:
-                self.met(self._copies.observations)
             self._act(1.0, turn)
 
     def _act(self, epsilon: float, turn: int) -> None:
@@ -167,6 +166,8 @@ class Replay:
         if best.any():
             chosen = np.where(best, self._values(self._copies.observations).argmax(axis=1), chosen)
         seen = self._copies.observations.copy()
+        if self.met is not None:
+            self.met(seen)
         stepped = self._copies.step(chosen)
         at = slice(self._row * len(self._copies), (self._row + 1) * len(self._copies))
         self._seen[at], self._after[at], self._actions[at] = seen, stepped.after, chosen
