@@ -237,14 +237,14 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
 }
 """Sources that cannot hold any rows: 'image', 'label' and a test part, loud or not."""
 
-PLAYED = {"frames"}
-"""Sources whose rows a sealed model makes by acting: nobody can put anything into a part of them;
-parts are the split's."""
+MADE = {"drawn", "frames"}
+"""Sources whose rows a sealed model makes, so that nobody can put anything into them; the test rows
+beside drawn ones are another source's, which is tried itself."""
 
 
 def test_every_source_is_tried() -> None:
     kinds = {source.kind for source in registry("source") if not issubclass(source, World)}
-    untried = kinds - MAKERS.keys() - OF_A_FORM.keys() - PLAYED
+    untried = kinds - MAKERS.keys() - OF_A_FORM.keys() - MADE
     assert not untried, (
         f"say in MAKERS how a source of kind {untried} comes to hold given rows, or in OF_A_FORM "
         "how its test part holds a canary"

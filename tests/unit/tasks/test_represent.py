@@ -111,7 +111,9 @@ def test_uniformitys_influence_is_its_derivative_by_weights() -> None:
     slopes = [
         (weighted(1 + step * unit) - weighted(1 - step * unit)) / (2 * step) for unit in np.eye(12)
     ]
-    np.testing.assert_allclose(Uniformity().influence(said, {"label": np.zeros(12)}), slopes, atol=1e-6)
+    np.testing.assert_allclose(
+        Uniformity().influence(said, {"label": np.zeros(12)}), slopes, atol=1e-6
+    )
 
 
 def test_spread_is_none_where_all_rows_have_one_code() -> None:
