@@ -40,11 +40,12 @@ def kept(answers: list[dict[str, Any]], output: str | None) -> tuple[list[dict[s
         }
         for number, row in enumerate(answers)
     ]  # fmt: skip
+    written = "a file" if len(held) == 1 else f"{len(held):,} files"
     stills = [row[name] for row, name in held if not is_film(row[name])]
     if len(stills) < 2:
-        return told, f"{len(held)} files in {folder}"
+        return told, f"{written} in {folder}"
     together = _put(folder / "sheet.png", png(sheet(stills)))
-    return told, f"{len(held)} files in {folder}, all pictures together in {together}"
+    return told, f"{written} in {folder}, all pictures together in {together}"
 
 
 def _free() -> Path:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 import numpy as np
 
 from sonde.contracts.data import World
-from sonde.core import seed as seeds
 from sonde.core.errors import DataError, MissingPackage, UsageError
 from sonde.core.notice import say
 from sonde.data.spaces import Spaces, flattener, read_spaces
@@ -245,6 +244,8 @@ class Copies:
 
     def _episode_seed(self, copy: int) -> int:
         """The seed the running episode was reset with, in [0, 2**31)."""
+        from sonde.core import seed as seeds  # it imports torch
+
         return seeds.key(self._seed, "episode", self.number(copy)) % 2**31
 
     def _begin(self, copy: int) -> None:
@@ -347,6 +348,8 @@ def repeats_itself(world: World, seed: int, *, renew: bool = False, steps: int =
     Asked of an environment that has played before and of one that has not: what it carries over
     from one episode to the next would be lost when a run is taken up again.
     """
+    from sonde.core import seed as seeds  # it imports torch
+
     used, fresh = (Copies(world, 1, seed, staging=Staging(renew=renew)) for _ in range(2))
     rng = seeds.numpy_rng(seed, "repeats itself")
     for _ in range(steps):

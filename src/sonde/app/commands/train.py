@@ -147,7 +147,7 @@ def verdict(run: Run) -> str:
 
     found = read_verdict(run.directory)
     size = megabytes(run.directory.model)
-    golden = len(run.bundle.golden.rows)
+    golden = len(run.bundle.golden.answers)
     where = [f"report     {run.report}"] if found else []
     where.append(f"model      {run.directory.model}   ({size}, {golden} golden rows, verified)")
     if found is None:
