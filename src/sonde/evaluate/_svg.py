@@ -39,6 +39,17 @@ def chart(curves: Curves) -> Markup:
     )
 
 
+def standalone(curves: Curves) -> str:
+    """A chart as an SVG file of its own, with colours of its own."""
+    style = (
+        "<style>svg{background:#fff;font:11px sans-serif}path,polyline,line{fill:none;"
+        "stroke:#567}circle{fill:#c40}</style>"
+    )
+    head, close, body = str(chart(curves)).partition(">")
+    whole = f'{head} xmlns="http://www.w3.org/2000/svg" width="840" height="540"{close}'
+    return whole + style + body
+
+
 def legend(names: list[str]) -> Markup:
     """Which colour is what; nothing where there is one series alone."""
     if len(names) < 2:

@@ -18,7 +18,7 @@ from sonde.contracts.learn import Budget, Schedule
 from sonde.contracts.panels import Curves
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import DataError
-from sonde.evaluate._svg import chart
+from sonde.evaluate._svg import standalone
 from sonde.learn._descent import DescentSettings, Diverged
 from sonde.workflow._trial import trial
 
@@ -68,14 +68,7 @@ class LearningRates:
 
     def save(self, path: str | Path) -> None:
         """Write the picture, an SVG file that stands alone."""
-        style = (
-            "<style>svg{background:#fff;font:11px sans-serif}path,polyline,line{fill:none;"
-            "stroke:#567}circle{fill:#c40}</style>"
-        )
-        drawn = str(chart(self.curves()))
-        head, close, body = drawn.partition(">")
-        whole = f'{head} xmlns="http://www.w3.org/2000/svg" width="840" height="540"{close}'
-        Path(path).write_text(whole + style + body, encoding="utf-8")
+        Path(path).write_text(standalone(self.curves()), encoding="utf-8")
 
     def __str__(self) -> str:
         """A row of the table for each factor of about three, and the suggestion."""
