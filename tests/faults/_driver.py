@@ -62,7 +62,7 @@ class Watch(Callback):
         seen = {
             "step": step,
             "loss": float(logs["loss"]).hex(),
-            "rate": [descent.learning_rate.hex() for descent in descents],
+            "rate": " ".join(descent.learning_rate.hex() for descent in descents),
             "average": digest(self._learner.shipped().state_dict()),
             "everything": digest(self._learner.state()),
         }
