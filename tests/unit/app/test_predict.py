@@ -76,3 +76,12 @@ def test_an_option_the_task_has_not_says_where_it_was_settled(
     assert '"quantiles":[]' in said
     assert cli.run(["predict", "--help"]) == 0
     assert "quantiles: [0.05, 0.5, 0.95]" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_table_of_other_fields_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    assert cli.run(["predict", str(model), str(tmp_path / "other.csv")]) == 65
+    told = capsys.readouterr().err
+    assert "none of the fields this model reads: size, colour, day. It has: a, b" in told

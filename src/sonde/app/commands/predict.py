@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import there
 from sonde.app.output import STDIN, emit
-from sonde.core.errors import DataError, UsageError
+from sonde.core.errors import DataError, UsageError, listed
 from sonde.core.notice import listening
 
 if TYPE_CHECKING:
@@ -125,4 +125,9 @@ def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
     source = guess_source(path)
     known = {field.name for field in source.fields()}
     names = [name for name in given if name in known]
+    if not names:  # rows without a single field would be no rows at all
+        raise DataError(
+            f"{path} has none of the fields this model reads: {listed(given, 30)}. "
+            f"It has: {listed(sorted(known), 30)}"
+        )
     return [row for chunk in source.scan(names) for row in chunk.to_pylist()]
