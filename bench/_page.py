@@ -47,7 +47,7 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     """
     newest = {row.name: ledger.newest(row.name) for row in rows}
     table = [_COLUMNS, ("---",) * len(_COLUMNS)]
-    table += [_line(row, newest[row.name]) for row in rows]
+    table += [_line(row, newest[row.name], newest.get(row.rival, [])) for row in rows]
     lines = [_HEAD, *(f"| {' | '.join(cells)} |" for cells in table), ""]
     for row in rows:
         lines += _remarks(row, newest[row.name], present[row.name])
@@ -57,7 +57,7 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(row: Row, entries: Sequence[Entry]) -> tuple[str, ...]:
+def _line(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> tuple[str, ...]:
     link = f"[{row.what}](../{row.recipe.relative_to(ROOT).as_posix()})"
     head = (link, row.published, row.must_in_words)
     if not entries:
@@ -69,7 +69,7 @@ def _line(row: Row, entries: Sequence[Entry]) -> tuple[str, ...]:
         f"**{row.unit.show(fmean(values))}**",
         f"{row.unit.show(min(values))} to {row.unit.show(max(values))}",
         _interval(row, entries),
-        verdict(row, entries),
+        verdict(row, entries, rivals),
         f"{fmean(entry.training_seconds for entry in entries):,.0f} s",
         f"{fmean(seconds):,.0f} s" if seconds else "resumed",
         f"{max(entry.peak_bytes for entry in entries) / 2**20:,.0f} MiB",
@@ -83,12 +83,19 @@ def _work(entries: Sequence[Entry]) -> str:
     return f"{fmean(counted) / 1000:,.0f} k" if counted else ""
 
 
-def verdict(row: Row, entries: Sequence[Entry]) -> str:
+def verdict(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry] = ()) -> str:
     """Met or MISSED, and over how many seeds where that is not all of them."""
     mean = fmean(row.unit.of(entry.score) for entry in entries)
-    word = "met" if row.met(mean, entries[0].closed_form) else "**MISSED**"
+    enough = row.met(mean, entries[0].closed_form) and (not row.rival or _apart(entries, rivals))
+    word = "met" if enough else "**MISSED**"
     done = len({entry.seed for entry in entries} & set(SEEDS))
     return word if done == len(SEEDS) else f"{word} ({done} of {len(SEEDS)} seeds)"
+
+
+def _apart(entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool:
+    """Whether seed 0 lies above the rival's, intervals and all: more than a paired one asks."""
+    edges = [e.low for e in entries if e.seed == 0] + [e.high for e in rivals if e.seed == 0]
+    return len(edges) == 2 and None not in edges and edges[0] > edges[1]  # type: ignore[operator]
 
 
 def _interval(row: Row, entries: Sequence[Entry]) -> str:
