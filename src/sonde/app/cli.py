@@ -6,9 +6,11 @@ and errors about files, flags, columns and kinds come at once.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -50,12 +52,13 @@ def run(argv: list[str]) -> int:
     try:
         with listening(noticed):
             app(argv, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # here and not when Python ends, where nobody would hear of a fault
     except CycloptsError as error:
         return complain(UsageError(f"{error} See  sonde --help"), as_json)
     except SondeError as error:
         return complain(error, as_json)
     except BrokenPipeError:
-        sys.stdout = None  # the reader left: there is nothing more to flush
+        _drop_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -67,6 +70,12 @@ def run(argv: list[str]) -> int:
         )
         return complain(fault, as_json)
     return 0
+
+
+def _drop_output() -> None:
+    """The reader left: what is still to be written goes nowhere, and into no error at the end."""
+    with suppress(OSError, ValueError):  # in a test there may be no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -342,7 +342,11 @@ def test_a_run_that_is_asked_to_stop_ends_with_75(shell: Shell, home: Path) -> N
     assert "runs/rows-1/model.sonde" in out
 
 
-def test_a_reader_that_leaves_is_no_fault(home: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_is_no_fault(
+    unbuffered: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     reading, writing = os.pipe()
     os.close(reading)
     words = [sys.executable, "-m", "sonde.app.cli", "inspect", "rows.csv"]
