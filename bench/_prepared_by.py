@@ -37,6 +37,8 @@ def recipe() -> dict[str, Any]:
 
 def by_sonde(file: str, folder: Path) -> Callable[[], object]:
     """Split, fitted columns and store."""
+    import pyarrow as pa
+
     from sonde.contracts.recipe import Recipe
     from sonde.core.device import keep_freed_memory
     from sonde.data.kept import Kept
@@ -45,6 +47,7 @@ def by_sonde(file: str, folder: Path) -> Callable[[], object]:
     from sonde.workflow.prepare import prepare
 
     asked = Recipe.parse(recipe(), where="recipe")
+    pa.array([])  # with its first array pyarrow imports pandas, where that is installed
 
     def work() -> object:
         keep_freed_memory()  # as every run does
