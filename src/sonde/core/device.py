@@ -16,11 +16,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 _WORTH_CASTING = 4e6
 """Multiply-adds of a product from which bfloat16 pays: below, casts cost more than it saves.
 
-On a core with avx512_bf16 a step of 28 dense and convolutional nets, forward, backward and AdamW,
-took in bfloat16, as a multiple of float32: 1.05 to 1.80 below 3 million multiply-adds a product
-forward on average, 0.98 at 3.2 million, 0.83 to 0.98 at 5 to 6 million, 0.62 to 0.89 beyond. The
-number of weights says much less: dense nets of 60,000 were at 1.42, and at 0.88 with larger
-batches; a convolutional one of 33,000 was at 0.85.
+The work of a product decides, not the number of weights: a small convolution may gain where a
+larger dense layer does not. Measured on a core with avx512_bf16; elsewhere the line may differ.
 """
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc

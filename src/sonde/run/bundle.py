@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -236,14 +237,17 @@ class Bundle:
         Raises:
             UsageError: the model has no such layer.
         """
-        blueprint = Blueprint.parse(self.recipe["model"])
+        with torch.no_grad():
+            code: Tensor = self._encoder(self._batch(self._encoded(rows)))[CODE]
+        return code.flatten(1).float().cpu().numpy()
+
+    @cached_property
+    def _encoder(self) -> nn.Module:
         with torch.device("meta"):
+            blueprint = Blueprint.parse(self.recipe["model"])
             encoder = blueprint.build(self.task.inputs, {CODE: code_port(None)})
         held = self.network.state_dict()
-        encoder = _dressed(encoder, {name: held[name] for name in encoder.state_dict()})
-        with torch.no_grad():
-            code: Tensor = encoder(self._batch(self._encoded(rows)))[CODE]
-        return code.flatten(1).float().cpu().numpy()
+        return _dressed(encoder, {name: held[name] for name in encoder.state_dict()})
 
     def beside(self, path: str) -> Self:
         """Another sealed model, on the same device.
@@ -323,7 +327,7 @@ class Bundle:
 
     def _golden_arrays(self, rows: Sequence[Row]) -> Arrays:
         if not self.task.given:
-            return self.arrays(_no_rows())
+            return self._answered({}, self.task.Options())
         return stack([self.arrays(from_jsonable(rows))]) if rows else {}
 
 
@@ -394,7 +398,3 @@ def _golden_from(archive: Archive) -> Golden:
         return Golden(stored["rows"], arrays, stored["answers"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None
-
-
-def _no_rows() -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([])

@@ -38,7 +38,7 @@ def begin_with(network: nn.Module, blueprint: Blueprint, inputs: Ports) -> None:
         return
     asked = blueprint.encoder
     refuse_other_order(asked, inputs)
-    held = _weights(asked.path)
+    held, digest = _weights(asked.path)
     own = {name: each for name, each in network.state_dict().items() if not _of_heads(name)}
     _refuse_others(asked.path, held, own)
     with torch.no_grad():
@@ -48,11 +48,11 @@ def begin_with(network: nn.Module, blueprint: Blueprint, inputs: Ports) -> None:
         _freeze(network)
     elif asked.decay < 1:
         _slow_down(network, asked.decay)
-    _say(asked, own)
+    _say(asked, own, digest)
 
 
-def _weights(path: str) -> dict[str, Tensor]:
-    """The tensors of a model or a safetensors file, all finite; those of heads left out."""
+def _weights(path: str) -> tuple[dict[str, Tensor], str]:
+    """The finite tensors of a model or a safetensors file but its heads', and a hash of all."""
     try:
         data = Path(path).read_bytes() if not path.endswith(MODEL) else b""
     except OSError as error:
@@ -60,7 +60,8 @@ def _weights(path: str) -> dict[str, Tensor]:
     view = memoryview(data) if data else read_archive(path).members["weights.safetensors"]
     layout = {span.name: (span.dtype, tuple(span.shape)) for span in read_header(view, where=path)}
     held = load_tensors(view, layout, where=path)
-    return {name: tensor for name, tensor in held.items() if not _of_heads(name)}
+    kept = {name: tensor for name, tensor in held.items() if not _of_heads(name)}
+    return kept, hashlib.sha256(view).hexdigest()[:12]
 
 
 def _of_heads(name: str) -> bool:
@@ -150,8 +151,7 @@ def _layers(network: nn.Module) -> Iterator[list[Tensor]]:
         yield layer
 
 
-def _say(asked: Pretrained, taken: Mapping[str, Tensor]) -> None:
-    digest = hashlib.sha256(Path(asked.path).read_bytes()).hexdigest()[:12]
+def _say(asked: Pretrained, taken: Mapping[str, Tensor], digest: str) -> None:
     how = "frozen" if asked.freeze else f"layer-wise rates {asked.decay:g}"
     count = sum(tensor.numel() for tensor in taken.values())
     more = f", {how}" if asked.freeze or asked.decay < 1 else ""

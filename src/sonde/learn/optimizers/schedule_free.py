@@ -4,19 +4,6 @@ Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2
 arXiv:2405.15682, algorithm 1. Gradients are taken at y, between z, which takes the steps, and x,
 the mean of all z, which is what is judged and shipped. As in the authors' code the learning rate is
 corrected for a young mean square, and steps of a larger rate weigh more in the mean.
-
-On 4,000 rows of adult (dense 2x128, 8 epochs) and 2,000 of MNIST (two convolutions with norm, 5
-epochs), the best of 3e-4, 1e-3, 3e-3 and 1e-2 (Muon with cosine: of the first three on MNIST),
-three seeds, a warm-up of 5 % for schedule-free; log loss and accuracy on as many other rows:
-
-                          adult             mnist
-    adamw, constant       0.328  0.848      0.133  0.953
-    adamw, cosine         0.327  0.848      0.123  0.956
-    muon, constant        0.339  0.847      0.113  0.962
-    muon, cosine          0.337  0.849      0.101  0.966
-    schedule-free adamw   0.329  0.848      0.095  0.967
-
-(Muon: Jordan et al., 2024. We keep the one that needs no schedule and treats all weights alike.)
 """
 
 from __future__ import annotations

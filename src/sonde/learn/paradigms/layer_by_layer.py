@@ -10,23 +10,13 @@ the generative model.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
 
 from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase
-from sonde.contracts.model import Blueprint
-from sonde.core.batch import Batch
 from sonde.core.errors import UsageError
-from sonde.core.port import Ports
 from sonde.learn._contrastive import Contrastive, contrastive_learner
 from sonde.learn.paradigms.supervised import Supervised, SupervisedLearner
 from sonde.nets.assemble import Assembled
 from sonde.nets.visible import belief_stack
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from sonde.contracts.data import Sampler
-    from sonde.contracts.learn import Batches
 
 
 class LayerByLayer(Paradigm):
@@ -62,7 +52,7 @@ class LayerByLayer(Paradigm):
             yield self._pretraining(network, index, context)
         if self.freeze:
             belief_stack(network).requires_grad_(False)
-        yield from self.finetune.phases(_Pretrained(context, network))
+        yield self.finetune.phase(context, network)
 
     def _pretraining(self, network: Assembled, index: int, context: Context) -> Phase:
         """One machine, on what the layers below it give for the training rows."""
@@ -75,39 +65,3 @@ class LayerByLayer(Paradigm):
             valid = context.batches("valid", rows, sampler=settings.sampler)
             learner.reference = context.batches("train", rows, sampler=settings.sampler)
         return Phase(f"layer {index + 1}", learner, batches, settings.budget, valid=valid)
-
-
-class _Pretrained(Context):
-    """The same context, where the network has already been built."""
-
-    def __init__(self, context: Context, network: nn.Module) -> None:
-        self.task, self.ports, self.model = context.task, context.ports, context.model
-        self.source, self.seed, self.device = context.source, context.seed, context.device
-        self._context, self._network = context, network
-
-    def build(self, blueprint: Blueprint, inputs: Ports, outputs: Ports) -> nn.Module:
-        """The network that was pre-trained, whatever is asked for."""
-        return self._network
-
-    def num_rows(self, part: Literal["train", "valid"]) -> int:
-        """As the run's."""
-        return self._context.num_rows(part)
-
-    def batches(
-        self,
-        part: Literal["train", "valid"],
-        batch_size: int,
-        *,
-        sampler: Sampler | None = None,
-        columns: tuple[str, ...] | None = None,
-    ) -> Batches:
-        """As the run's."""
-        return self._context.batches(part, batch_size, sampler=sampler, columns=columns)
-
-    def augment(self, batch: Batch) -> Batch:
-        """As the run's."""
-        return self._context.augment(batch)
-
-    def mix(self, inputs: Batch, targets: Batch) -> tuple[Batch, Batch]:
-        """As the run's."""
-        return self._context.mix(inputs, targets)

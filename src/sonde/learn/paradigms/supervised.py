@@ -48,6 +48,32 @@ class Supervised(DescentSettings, Paradigm):
 
     def phases(self, context: Context) -> Iterator[Phase]:
         """One phase."""
+        self._check(context)
+        network = context.build(context.model, context.task.inputs, context.task.outputs)
+        yield self.phase(context, network)
+
+    def phase(self, context: Context, network: nn.Module) -> Phase:
+        """The phase that trains this network, wherever its weights come from."""
+        batches = context.batches("train", self.batch_size, sampler=self.sampler)
+        descent = Descent(
+            network, self, self.budget, steps_per_epoch=batches.steps_per_epoch, name="supervised"
+        )
+        validated = context.num_rows("valid") > 0
+        return Phase(
+            "supervised",
+            SupervisedLearner(network, descent, context),
+            batches,
+            self.budget,
+            valid=context.batches("valid", max(256, self.batch_size)) if validated else None,
+            stop=self.stop,
+        )
+
+    def _check(self, context: Context) -> None:
+        """Refuse what cannot be learned so.
+
+        Raises:
+            UsageError: saying what to change.
+        """
         task = context.task
         if not isinstance(task, SupervisedTask):
             raise UsageError(
@@ -75,19 +101,6 @@ class Supervised(DescentSettings, Paradigm):
                 f"task {task.kind} is to settle something on validation rows, and the split leaves "
                 "none. Give the split some, such as valid: 0.2, or leave threshold out."
             )
-        batches = context.batches("train", self.batch_size, sampler=self.sampler)
-        network = context.build(context.model, task.inputs, task.outputs)
-        descent = Descent(
-            network, self, self.budget, steps_per_epoch=batches.steps_per_epoch, name="supervised"
-        )
-        yield Phase(
-            "supervised",
-            SupervisedLearner(network, descent, context),
-            batches,
-            self.budget,
-            valid=context.batches("valid", max(256, self.batch_size)) if validated else None,
-            stop=self.stop,
-        )
 
 
 class SupervisedLearner(Learner):
