@@ -20,6 +20,7 @@ Step = Callable[[Tensor, Tensor], Tensor]
 """From (B, C, H, W) float pictures and (B,) factors to pictures."""
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: what red, green, blue count for in grey
+_YIQ = (_LUMA, (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))  # from red, green, blue; NTSC
 
 
 def changed(grids: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -55,6 +56,24 @@ def saturated(pictures: Tensor, factors: Tensor) -> Tensor:
     if pictures.shape[1] != len(_LUMA):
         return pictures
     return _blended(grey(pictures), pictures, factors)
+
+
+def turned(pictures: Tensor, turns: Tensor) -> Tensor:
+    """Hues turned by (B,) parts of a circle; pictures without three channels stay.
+
+    In YIQ, where hue is an angle (Foley, van Dam, Feiner, Hughes, "Computer Graphics", 1990,
+    section 13.3.3), so that greys stay and brightness does too.
+    """
+    if pictures.shape[1] != len(_LUMA):
+        return pictures
+    there = torch.tensor(_YIQ, device=pictures.device)
+    angles = turns * (2 * torch.pi)
+    cos, sin = angles.cos(), angles.sin()
+    turn = torch.zeros(len(turns), 3, 3, device=pictures.device)
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1], turn[:, 1, 2] = cos, -sin
+    turn[:, 2, 1], turn[:, 2, 2] = sin, cos
+    return torch.einsum("bij,bjhw->bihw", there.inverse() @ turn @ there, pictures)
 
 
 def sharpened(pictures: Tensor, factors: Tensor) -> Tensor:

@@ -61,6 +61,26 @@ def test_grey_pictures_have_no_saturation_and_masks_no_colour() -> None:
     assert _colours.saturated(grey, HALF) is grey
 
 
+def test_a_turned_hue_keeps_brightness_and_greys_and_a_whole_turn_everything() -> None:
+    before = pictures()
+    found = _colours.turned(before, torch.tensor([0.3]))
+    torch.testing.assert_close(_colours.grey(found), _colours.grey(before), atol=1e-5, rtol=0)
+    assert (found - before).abs().max() > 0.1
+    back = _colours.turned(found, torch.tensor([0.7]))
+    torch.testing.assert_close(back, before, atol=1e-5, rtol=0)
+    flat = torch.full((1, 3, 6, 5), 0.4)
+    torch.testing.assert_close(_colours.turned(flat, HALF), flat, atol=1e-5, rtol=0)
+
+
+def test_about_as_many_pictures_turn_grey_as_were_asked_for() -> None:
+    batch: Batch = {"picture": pictures(400)}
+    change = Colour(brightness=0, contrast=0, saturation=0, grey=0.25)
+    found = tensor(change.apply(batch, PORTS, generator()), "picture")
+    grey = (found.std(dim=1) < 1e-4).all(dim=(1, 2))
+    assert 70 < int(grey.sum()) < 130
+    torch.testing.assert_close(found[~grey], tensor(batch, "picture")[~grey])
+
+
 def test_a_colour_that_changes_nothing_is_refused() -> None:
     with pytest.raises(RecipeError, match="changes nothing"):
         Colour.parse({"brightness": 0, "contrast": 0, "saturation": 0})
