@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 import sonde
 from bench._machine import machine
+from sonde.contracts.metric import Score
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Score
 from sonde.core.text import from_yaml, read_text
 from sonde.run.directory import RunDirectory
 from sonde.run.journal import read_journal

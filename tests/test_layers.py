@@ -66,6 +66,8 @@ LIGHT = (
     "sonde",
     "sonde.app.cli",
     "sonde.contracts.data",
+    "sonde.contracts.metric",
+    "sonde.contracts.sampler",
     "sonde.contracts.learn",
     "sonde.contracts.model",
     "sonde.contracts.recipe",

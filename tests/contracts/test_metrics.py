@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import sonde
-from sonde.run.bundle import to_jsonable_answers
 from sonde.run.directory import RunDirectory
+from sonde.run.golden import to_jsonable_answers
 from tests.contracts._strains import Strain, strains
 
 NAMES = list(strains())

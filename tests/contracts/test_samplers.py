@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonde.contracts.data import Sampler, StoreIndex
+from sonde.contracts.sampler import Sampler, StoreIndex
 from sonde.core.registry import registry
 from sonde.core.seed import numpy_rng
 

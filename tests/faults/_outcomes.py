@@ -13,9 +13,10 @@ from _kill import Plan
 from _recipes import RUNS
 
 from sonde.run.archive import read_archive
-from sonde.run.bundle import Bundle, to_jsonable_answers
+from sonde.run.bundle import Bundle
 from sonde.run.checkpoint import Checkpoint, Checkpoints
 from sonde.run.directory import RunDirectory
+from sonde.run.golden import to_jsonable_answers
 from sonde.run.journal import last_of_each_step, read_journal
 
 

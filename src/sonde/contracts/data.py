@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 import pyarrow as pa
 
+from sonde.contracts.panels import Panel
 from sonde.core.port import Port
 from sonde.core.spec import Learned, Spec
 
@@ -177,6 +178,18 @@ class Column(Spec):
     def advice(self, errors: Sequence[RowError]) -> str:
         """What the user may do about rows that cannot be read."""
         return f"Fix them, or leave {self.name!r} out of the recipe's columns."
+
+    def vectors(self) -> np.ndarray | None:
+        """Of a sequence port with a size: (size, D) float32 a network may start its embedding with.
+
+        NaN where nobody knows a word; None where there are none. Asked for when a network is built
+        to learn, never when a bundle is opened, so it may read a file.
+        """
+        return None
+
+    def panels(self, parts: Mapping[str, Encoded]) -> Sequence[Panel]:
+        """What the report shows of it: by part ('train', ...), up to some thousand encoded rows."""
+        return ()
 
     @property
     def class_counts(self) -> tuple[int, ...]:
@@ -351,44 +364,3 @@ class Split(Spec):
         Raises:
             DataError: the rows cannot be split so, with what would work.
         """
-
-
-@dataclass(frozen=True)
-class StoreIndex:
-    """What a sampler may look at.
-
-    Attributes:
-        rows: (n,) int64 positions in the store that belong to the part.
-        encoded: named encoded arrays of the part's rows, (n, ...), such as class indices.
-        lengths: (n,) lengths of a ragged column, where there is one.
-    """
-
-    rows: np.ndarray
-    encoded: Callable[[str], np.ndarray]
-    lengths: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class BatchIndex:
-    """An epoch's batches: batch k is order[bounds[k]:bounds[k + 1]], positions in the store."""
-
-    order: np.ndarray
-    bounds: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.bounds) - 1
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.order[self.bounds[index] : self.bounds[index + 1]]
-
-
-class Sampler(Spec):
-    """The order in which rows are met."""
-
-    family: ClassVar[str] = "sampler"
-
-    @abstractmethod
-    def plan(
-        self, index: StoreIndex, batch_size: int, epoch: int, rng: np.random.Generator
-    ) -> BatchIndex:
-        """The batches of one epoch; every epoch has the same number of batches."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from sonde.contracts.data import Sampler, Source
+from sonde.contracts.data import Source
 from sonde.contracts.model import Blueprint
+from sonde.contracts.sampler import Sampler
 from sonde.contracts.task import Task
 from sonde.core.port import Ports
 from sonde.core.spec import Spec

@@ -98,6 +98,35 @@ class Settling(Protocol):
 
 
 @runtime_checkable
+class Embeds(Protocol):
+    """A module with a learned vector for each word of a port."""
+
+    def begin(self, name: str, vectors: Tensor) -> None:
+        """Start the words of the port `name` from (size, D) vectors, but where they are NaN.
+
+        Does nothing where it does not read that port.
+
+        Raises:
+            UsageError: its own vectors have another width.
+        """
+
+
+@runtime_checkable
+class Incremental(Protocol):
+    """A network that says a sequence token by token and computes nothing twice.
+
+    A state is a batch whose every tensor has the row as its first axis, so that a search may
+    repeat, reorder and drop rows. `forward` on the same inputs with whole targets says the same.
+    """
+
+    def start(self, inputs: Batch) -> Batch:
+        """The state before the first token."""
+
+    def next(self, state: Batch, tokens: Tensor) -> tuple[Tensor, Batch]:
+        """(B,) tokens just said -> (B, size) raw logits of the next ones, and the state after."""
+
+
+@runtime_checkable
 class Showing(Protocol):
     """A network that has something of its own to show in the report."""
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
 from sonde.core.port import Ports
 from sonde.core.spec import Spec
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from sonde.core.batch import Batch
-
-Arrays = Mapping[str, np.ndarray]
-"""Named arrays with the row as first axis: what `read` gives, once it is NumPy."""
-
-
-Bounds = tuple[float | None, float | None]
-"""The least and the greatest score there can be; None where there is no such."""
 
 
 class Loss(NamedTuple):
@@ -40,94 +34,6 @@ class Loss(NamedTuple):
 
     sums: Tensor
     weights: Tensor
-
-
-class Metric(Spec):
-    """A score over a whole set, never averaged over batches."""
-
-    family: ClassVar[str] = "metric"
-    higher_is_better: ClassVar[bool] = True
-    bounds: ClassVar[Bounds] = (None, None)
-    meets_bounds: ClassVar[bool] = False
-    """True where the truth itself may be a bound, so that intervals must be able to hold it."""
-    is_mean: ClassVar[bool] = False
-    """True where terms are a number and its weight, and the score rises with their ratio."""
-    resamples: ClassVar[int] = 2000
-    """How many bootstrap resamples it affords."""
-    about: ClassVar[str] = ""
-    """The target it scores, where a task has several of them; else empty."""
-
-    @property
-    def label(self) -> str:
-        """The name it goes by in tables."""
-        return self.kind
-
-    def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray | None:
-        """(N, K) float64 per row, where `combine` of their sum is the score; else None.
-
-        With terms, a bootstrap is one matrix product.
-        """
-        return None
-
-    def sums(
-        self, predicted: Arrays, truth: Arrays, units: np.ndarray, count: int
-    ) -> np.ndarray | None:
-        """(M, K) float64: the terms summed over the rows of each of M units; else None.
-
-        Write this instead of `terms` where counting needs no (N, K) array. `units` (N,) says
-        which of `count` units, such as patients, a row belongs to.
-        """
-        terms = self.terms(predicted, truth)
-        if terms is None:
-            return None
-        return np.stack([np.bincount(units, column, count) for column in terms.T], axis=1)
-
-    def combine(self, sums: np.ndarray) -> np.ndarray:
-        """(..., K) sums of terms -> (...) scores."""
-        raise NotImplementedError
-
-    def resampled(self, predicted: Arrays, truth: Arrays, counts: np.ndarray) -> np.ndarray:
-        """(R,) scores of R resamples, where row n stands `counts[r, n]` times in resample r."""
-        return np.array([self.score(predicted, truth, drawn) for drawn in counts])
-
-    def influence(self, predicted: Arrays, truth: Arrays) -> np.ndarray | None:
-        """(N,) the score's derivative by the weight of each row; None where there is no formula.
-
-        For a metric without sums: its interval is then found without a single resample.
-        """
-        return None
-
-    def score(self, predicted: Arrays, truth: Arrays, counts: np.ndarray | None = None) -> float:
-        """The score of N rows; `counts` (N,) says how often each row stands in a resample.
-
-        A metric without terms writes this. NaN where it is not defined for these rows.
-        """
-        terms = self.terms(predicted, truth)
-        assert terms is not None, f"{self.kind} has neither terms nor score"
-        sums = terms.sum(axis=0) if counts is None else counts @ terms
-        return float(self.combine(sums))
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score with its 95 % interval over `rows` rows."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    rows: int = 0
-    higher_is_better: bool = True
-
-    def __str__(self) -> str:
-        if self.low is None or self.high is None:
-            return f"{self.value:.4g}"
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
-
-    def __float__(self) -> float:
-        return self.value
-
-
-Scores = Mapping[str, Score]
 
 
 @dataclass(frozen=True)
@@ -346,6 +252,21 @@ class SupervisedTask(Task):
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """Each row's loss and what it counts for."""
 
+    def watched(self) -> Mapping[str, Metric]:
+        """Scores of the validation rows while it learns; by default all there are.
+
+        Override, with `noted`, where answering takes a search, or outputs are too large to keep.
+        Where the main metric is not among them, early stopping watches the first.
+        """
+        return self.metrics()
+
+    def noted(self, outputs: Mapping[str, Tensor], targets: Batch) -> tuple[Batch, Batch]:
+        """What is kept of a validation batch for `watched`: plain tensors, answers and targets.
+
+        By default what `read` gives; `predicted` and `truth` make of it what metrics look at.
+        """
+        return self.read(outputs, self.Options()), targets
+
 
 def encode_all(
     columns: Mapping[str, Column], names: Iterable[str], rows: pa.RecordBatch
@@ -361,5 +282,22 @@ def encode_all(
 
 
 def stack(parts: Sequence[Arrays]) -> dict[str, np.ndarray]:
-    """Arrays of the same names one after another."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    """Arrays of the same names one after another.
+
+    Where sequences make one part's rows longer than another's, zeros follow the shorter ones.
+    """
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    shapes = [array.shape[1:] for array in arrays]
+    if len(set(shapes)) == 1:
+        return np.concatenate(arrays)
+    longest = np.max(shapes, axis=0)
+    grown = [
+        np.pad(
+            array, [(0, 0), *((0, most - own) for most, own in zip(longest, shape, strict=True))]
+        )
+        for array, shape in zip(arrays, shapes, strict=True)
+    ]
+    return np.concatenate(grown)

@@ -21,7 +21,8 @@ class Port:
         scalar: (B,) float32, standardised.
         category: (B,) integers in [0, size + 2): `size` stands for unseen, `size + 1` for missing.
         vector: (B, D) float32, shape is (D,).
-        sequence: `Padded` (B, T) integers where `size` is given, else (B, T, D) float32.
+        sequence: `Padded` (B, T) integers in [0, size) where `size` is given, of which the first
+            `TOKENS` mean what is said there; else (B, T, D) float32, shape is (None, D).
         grid: (B, C, H, W) uint8 in [0, 255] or float32, shape is (C, H, W).
         set: `Padded` (B, N, D), shape is (D,). Where `frame` is given, D is even and holds
             (x, y) pairs in pixels of that grid: a box is x0, y0, x1, y1.
@@ -69,6 +70,11 @@ PART = "#part"
 
 UNSEEN, MISSING, RESERVED = 0, 1, 2
 """Places `size + UNSEEN` and `size + MISSING` of a category port, and how many there are."""
+
+
+PAD, UNKNOWN, START, END, SEPARATOR, TOKENS = range(6)
+"""Places of a sequence port with a size: nothing beyond a row's end, a word no training row has,
+before the first word, after the last, between two texts; the words begin at `TOKENS`."""
 
 
 def is_reserved(name: str) -> bool:

@@ -13,8 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sonde.contracts.data import BatchIndex, Encoded, Sampler, StoreIndex
+from sonde.contracts.data import Encoded
 from sonde.contracts.learn import State
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.core import seed
 from sonde.core.batch import Batch, Padded
 from sonde.core.port import PRESENT, ROW

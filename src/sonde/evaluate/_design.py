@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Design
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Design
 from sonde.core.port import PRESENT, Port, Ports
 
 _MOST_OF_A_GRID = 196

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import t as student
 
-from sonde.contracts.task import Bounds
+from sonde.contracts.metric import Bounds
 
 Limits = tuple[float, float]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sized
 
 import numpy as np
 
-from sonde.contracts.task import Score, Scores
+from sonde.contracts.metric import Score, Scores
 from sonde.evaluate._html import Child, Markup, element, folded, joined, table
 from sonde.evaluate._panels import figure, panel
 from sonde.evaluate.contents import DataCard, Outcome, Provenance, Report, by_target

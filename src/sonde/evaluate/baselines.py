@@ -9,7 +9,8 @@ from math import prod
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Task
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Task
 from sonde.core.port import PRESENT
 from sonde.core.seed import numpy_rng
 from sonde.evaluate._design import features

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sonde.contracts.data import Raw
+from sonde.contracts.metric import Scores
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Scores
 
 
 @dataclass(frozen=True)

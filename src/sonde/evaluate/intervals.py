@@ -16,7 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric, Score
+from sonde.contracts.metric import (
+    Arrays,
+    Metric,
+    Score,
+)
 from sonde.core.seed import numpy_rng
 from sonde.evaluate._limits import (
     Limits,

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Judged, Metric, Score, Task
+from sonde.contracts.metric import (
+    Arrays,
+    Metric,
+    Score,
+)
+from sonde.contracts.task import Judged, Task
 from sonde.evaluate._units import units_of
 from sonde.evaluate.intervals import as_score, gain, intervals, measure
 

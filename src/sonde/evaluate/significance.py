@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.evaluate.intervals import Measured
 
 

@@ -13,9 +13,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from sonde.contracts.data import Sampler
 from sonde.contracts.learn import Batches, Budget, Context, Exactness, Optimizer, Phase, Stop
 from sonde.contracts.learner import Learner
+from sonde.contracts.sampler import Sampler
 from sonde.contracts.task import Loss
 from sonde.core import seed
 from sonde.core.batch import Batch, count, select, tensor_of

@@ -17,9 +17,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from sonde.contracts.data import Sampler
 from sonde.contracts.learn import Batches, Budget, Context, Optimizer, Schedule
 from sonde.contracts.learner import Learner
+from sonde.contracts.sampler import Sampler
 from sonde.contracts.task import Loss, SupervisedTask
 from sonde.core import seed
 from sonde.core.batch import Batch, tensor_of, to_device

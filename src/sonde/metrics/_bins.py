@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 
 
 @dataclass(frozen=True)

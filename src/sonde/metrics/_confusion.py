@@ -13,7 +13,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.metrics._ratio import ratio
 
 Average = Literal["macro", "micro", "weighted", "class"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.metrics._ratio import ratio
 
 

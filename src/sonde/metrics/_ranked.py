@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 
 
 class Ranked(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 
 
 def true_probability(predicted: Arrays, truth: Arrays) -> np.ndarray:

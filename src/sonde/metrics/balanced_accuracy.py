@@ -9,7 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.metrics._confusion import class_counts, class_counts_of
 from sonde.metrics._ratio import ratio
 

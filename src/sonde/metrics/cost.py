@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 from sonde.metrics._mean import RowMean
 
 

@@ -17,7 +17,11 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.metrics._bins import bins_of, sayings
 from sonde.metrics._ratio import ratio
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.metrics._ratio import ratio
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds
+from sonde.contracts.metric import Arrays, Bounds
 from sonde.metrics._mean import RowMean
 from sonde.metrics._true_class import true_probability
 

@@ -6,7 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.core.notice import say
 from sonde.metrics._ratio import ratio
 

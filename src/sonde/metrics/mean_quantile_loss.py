@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 from sonde.metrics._mean import RowMean
 from sonde.metrics.quantile_loss import QuantileLoss
 

@@ -12,7 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.metrics._ranked import Ranked, mean_influence, mean_over_classes
 from sonde.metrics._ratio import ratio
 

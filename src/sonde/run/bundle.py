@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from sonde.contracts.data import Column, Encoded, Row
+from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Arrays, Score, Task, stack
+from sonde.contracts.task import Task, stack
 from sonde.core import seed
 from sonde.core.batch import Batch, as_arrays, count, mapped
 from sonde.core.code import CODE, code_port
@@ -35,33 +36,12 @@ from sonde.data.batches import batch_of
 from sonde.data.rows import as_rows, from_jsonable, to_jsonable
 from sonde.data.sources._files import located
 from sonde.data.strange import StrangeRows
-from sonde.run.archive import Archive, read_archive, write_archive
+from sonde.run.archive import read_archive, write_archive
+from sonde.run.golden import Golden, to_jsonable_answers
 from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 
 BATCH = 256
 """Rows answered at once, unless a caller says otherwise."""
-
-_DTYPES = {
-    name: np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")
-}
-
-_TOLERANCE = 1e-5
-"""Largest difference of a golden value, relative to max(1, |value|)."""
-
-
-@dataclass(frozen=True)
-class Golden:
-    """Rows and what they were answered with.
-
-    Attributes:
-        rows: raw rows as plain data; empty for a task that is given none.
-        arrays: what `Task.predict` gave for them.
-        answers: what a caller got.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    answers: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -81,7 +61,7 @@ class Bundle:
     task: Task
     columns: Mapping[str, Column]
     network: nn.Module
-    golden: Golden = Golden()
+    golden: Golden = field(default_factory=Golden)
     scores: Mapping[str, Score] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,7 +103,7 @@ class Bundle:
             raise archive.damaged(f"it says what cannot be: {error}") from None
         weights = archive.tensors("weights.safetensors", layout_of(bare.state_dict()))
         network = _dressed(bare, weights).to(device)
-        golden = _golden_from(archive)
+        golden = Golden.of(archive)
         made = cls(stored["recipe"], task, columns, network, golden, scores, stored["facts"])
         difference = made.check_golden()
         if difference is not None:
@@ -138,17 +118,12 @@ class Bundle:
         """
         plain, arrays = split_arrays({n: c.dump(learned=True) for n, c in self.columns.items()})
         weights = {name: tensor.cpu() for name, tensor in self.network.state_dict().items()}
-        golden = {
-            "rows": self.golden.rows,
-            "arrays": {n: [str(a.dtype), a.tolist()] for n, a in self.golden.arrays.items()},
-            "answers": self.golden.answers,
-        }
         members = {
             "recipe.json": {"recipe": self.recipe, "facts": self.facts},
             "task.json": self.task.dump(learned=True),
             "columns.json": plain,
             "scores.json": {name: vars(score) for name, score in self.scores.items()},
-            "golden.json": golden,
+            "golden.json": self.golden.plain(),
         }
         content = {name: to_json(finite(data)).encode() for name, data in members.items()}
         content["columns.safetensors"] = dump_arrays(arrays)
@@ -311,19 +286,7 @@ class Bundle:
         """What differs when the golden rows are answered again, or None."""
         if not self.golden.arrays:
             return None
-        now = self._golden_arrays(self.golden.rows)
-        for name, then in self.golden.arrays.items():
-            got = now.get(name)
-            if got is None or got.shape != then.shape:
-                return f"golden rows: {name} has another shape than when it was sealed"
-            if not np.issubdtype(then.dtype, np.floating):
-                if (got != then).any():
-                    return f"golden rows: {int((got != then).sum())} decisions differ in {name}"
-                continue
-            gap = np.abs(got - then) / np.maximum(1, np.abs(then))
-            if not (gap <= _TOLERANCE).all():
-                return f"golden rows: {name} differs by {gap.max():.2g}, at most {_TOLERANCE:g}"
-        return None
+        return self.golden.difference(self._golden_arrays(self.golden.rows))
 
     def _golden_arrays(self, rows: Sequence[Row]) -> Arrays:
         if not self.task.given:
@@ -358,14 +321,6 @@ def refuse_errors(name: str, errors: Sequence[Any]) -> None:
         )
 
 
-def to_jsonable_answers(answers: list[Row]) -> list[Row]:
-    """Answers as plain data: NumPy arrays become lists."""
-    return [
-        {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in answer.items()}
-        for answer in answers
-    ]
-
-
 def _require(family: str, kind: str, path: Path) -> None:
     """Refuse a model whose plug-in is not installed."""
     known = registry(family).names()
@@ -387,14 +342,3 @@ def _dressed(bare: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     bare.load_state_dict(dict(weights), strict=True, assign=True)
     network: nn.Module = bare.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
-
-
-def _golden_from(archive: Archive) -> Golden:
-    stored = archive.json("golden.json")
-    try:
-        arrays = {
-            n: np.array(values, _DTYPES[kind]) for n, (kind, values) in stored["arrays"].items()
-        }
-        return Golden(stored["rows"], arrays, stored["answers"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedBundle(f"{archive.path}: golden.json cannot be read: {error}") from None

@@ -10,10 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from sonde.contracts.data import Assignment, Column, Sampler, Source
+from sonde.contracts.data import (
+    Assignment,
+    Column,
+    Source,
+)
 from sonde.contracts.learn import Batches, Context
-from sonde.contracts.model import Blueprint
+from sonde.contracts.model import Blueprint, Embeds
 from sonde.contracts.recipe import Recipe
+from sonde.contracts.sampler import Sampler
 from sonde.core import seed
 from sonde.core.batch import Batch
 from sonde.core.device import resolve_device
@@ -70,8 +75,19 @@ class RunContext(Context):
         seed.begin(self.seed, "build", self._built)
         self._built += 1
         network = blueprint.build(inputs, outputs)
+        self._give_vectors(network, inputs)
         begin_with(network, blueprint, inputs)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _give_vectors(self, network: nn.Module, inputs: Ports) -> None:
+        """Start embeddings from the vectors that columns know."""
+        embeds = [module for module in network.modules() if isinstance(module, Embeds)]
+        for name in inputs if embeds else ():
+            column = self._data.columns.get(name)
+            vectors = None if column is None else column.vectors()
+            if vectors is not None:
+                for module in embeds:
+                    module.begin(name, torch.from_numpy(vectors))
 
     def num_rows(self, part: Literal["train", "valid"]) -> int:
         """How many rows a part has."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sonde.contracts.task import Metric
+from sonde.contracts.metric import Metric
 from sonde.metrics.accuracy import Accuracy
 from sonde.metrics.balanced_accuracy import BalancedAccuracy
 from sonde.metrics.brier import Brier

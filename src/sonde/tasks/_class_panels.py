@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sonde.contracts.metric import Metric
 from sonde.contracts.panels import Curves, Heatmap, Rowlist, Table
-from sonde.contracts.task import Judged, Metric
+from sonde.contracts.task import Judged
 from sonde.metrics._bins import reliability
 from sonde.metrics._confusion import class_counts
 from sonde.metrics._ratio import ratio

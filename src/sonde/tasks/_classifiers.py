@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Design
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Design
 from sonde.tasks._estimators import linear, observed, tree_options, unfinished_is_fine
 
 _MOST_ITERATIONS = 200

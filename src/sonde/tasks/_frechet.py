@@ -16,7 +16,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 
 _FLAT = 1e-10
 """Part of the largest variance below which a direction counts as flat."""

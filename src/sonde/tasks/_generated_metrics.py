@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds
+from sonde.contracts.metric import Arrays, Bounds
 from sonde.metrics._mean import RowMean
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 
 KNOWN = "#known"
 """Beside the truth of a part: (N,) bool, rows that have its target."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from sonde.contracts.data import World
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 from sonde.data.acting import Copies, Policy, Staging
 from sonde.data.spaces import Spaces
 from sonde.metrics._mean import RowMean

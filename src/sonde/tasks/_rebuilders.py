@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Design
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Design
 from sonde.tasks._rebuilt import Part
 
 _SMALLEST = 1e-3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 from sonde.core.port import PRESENT, Port
 from sonde.core.spec import Spec
 from sonde.tasks._corruption import intensities

@@ -7,7 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Bounds, Metric
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.metrics._mean import RowMean
 from sonde.metrics.accuracy import Accuracy
 from sonde.metrics.r2 import R2

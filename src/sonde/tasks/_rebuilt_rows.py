@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sonde.contracts.data import Column, Row
-from sonde.contracts.task import Arrays
+from sonde.contracts.metric import Arrays
 from sonde.tasks._rebuilt import Part
 from sonde.tasks._target import shortest
 

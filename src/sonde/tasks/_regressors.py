@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Design
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Design
 from sonde.core.port import PRESENT
 from sonde.tasks._estimators import linear, observed, tree_options, unfinished_is_fine
 from sonde.tasks._value_losses import Counts, Parts

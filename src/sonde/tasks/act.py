@@ -11,8 +11,13 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field, model_validator
 
 from sonde.contracts.data import Column, Row, World
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Curves, Panel, Sheet, Table
-from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task
+from sonde.contracts.task import (
+    Judged,
+    Predictor,
+    Task,
+)
 from sonde.core import seed as seeds
 from sonde.core.errors import DataError, MissingPackage, UsageError
 from sonde.core.notice import listening, tell

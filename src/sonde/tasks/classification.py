@@ -17,8 +17,15 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from sonde.contracts.data import Column, Raw, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, SupervisedTask, Task
+from sonde.contracts.task import (
+    Baseline,
+    Judged,
+    Loss,
+    SupervisedTask,
+    Task,
+)
 from sonde.core.errors import DataError, UsageError, unknown
 from sonde.core.notice import say, tell
 from sonde.core.port import MISSING, Port, Ports

@@ -20,9 +20,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from sonde.contracts.data import Column, Row, StoreIndex
+from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task, stack
+from sonde.contracts.sampler import StoreIndex
+from sonde.contracts.task import (
+    Judged,
+    Predictor,
+    Task,
+    stack,
+)
 from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import say
 from sonde.core.port import Port, Ports

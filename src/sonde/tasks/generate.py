@@ -20,8 +20,13 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Arrays, Judged, Metric, Predictor, Task
+from sonde.contracts.task import (
+    Judged,
+    Predictor,
+    Task,
+)
 from sonde.core.code import NOISE
 from sonde.core.errors import (
     DataError,

@@ -10,8 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from sonde.contracts.data import Column, Raw, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, SupervisedTask, Task
+from sonde.contracts.task import (
+    Baseline,
+    Judged,
+    Loss,
+    SupervisedTask,
+    Task,
+)
 from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import tell
 from sonde.core.port import PRESENT, Port, Ports

@@ -20,13 +20,12 @@ import pyarrow as pa
 from pydantic import Field, PrivateAttr, model_validator
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
-    Arrays,
     Baseline,
     Judged,
     Loss,
-    Metric,
     Predictor,
     SupervisedTask,
     Task,

@@ -10,8 +10,14 @@ import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Arrays, Baseline, Judged, Loss, Metric, SupervisedTask
+from sonde.contracts.task import (
+    Baseline,
+    Judged,
+    Loss,
+    SupervisedTask,
+)
 from sonde.core.errors import DataError, UsageError
 from sonde.core.port import PRESENT, Port, Ports
 from sonde.core.spec import Spec

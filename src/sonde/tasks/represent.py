@@ -21,14 +21,16 @@ import pyarrow as pa
 from pydantic import Field
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import (
+    Arrays,
+    Bounds,
+    Metric,
+)
 from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
-    Arrays,
     Baseline,
-    Bounds,
     Design,
     Judged,
-    Metric,
     Predictor,
     Task,
     encode_all,

@@ -15,14 +15,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from sonde.contracts.data import Column, Row
+from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
-    Arrays,
     Baseline,
     Design,
     Judged,
     Loss,
-    Metric,
     SupervisedTask,
     Task,
 )

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Judged, Metric, Score
+from sonde.contracts.metric import (
+    Arrays,
+    Metric,
+    Score,
+)
+from sonde.contracts.task import Judged
 from sonde.core.errors import UsageError
 from sonde.evaluate._units import units_of
 from sonde.evaluate.intervals import as_score, gain, measure

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonde.contracts.task import Arrays, Judged, Task
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Judged, Task
 from sonde.core.errors import StorageError, UsageError
 from sonde.run.bundle import Bundle
 from sonde.run.directory import RunDirectory

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from sonde.contracts.metric import Score
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Score
 from sonde.core.errors import UsageError
 from sonde.core.notice import listening, unheard
 from sonde.core.text import finite, to_json

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from sonde import __version__
 from sonde.contracts.data import Source
+from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.model import Settling
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Arrays, Score, Task
+from sonde.contracts.task import Task
 from sonde.core.batch import as_arrays, select
 from sonde.core.device import keep_freed_memory
 from sonde.core.errors import UsageError, listed

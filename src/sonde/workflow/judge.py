@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from sonde.contracts.data import Source, Split
-from sonde.contracts.task import Arrays, Judged, Score, Task
+from sonde.contracts.metric import Arrays, Score
+from sonde.contracts.task import Judged, Task
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products

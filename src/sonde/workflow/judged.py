@@ -14,7 +14,8 @@ import pyarrow as pa
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from sonde.contracts.task import Arrays, Judged
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Judged
 from sonde.core.errors import StorageError
 from sonde.run.directory import RunDirectory
 from sonde.run.files import replace

@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sonde.contracts.data import Source
+from sonde.contracts.metric import Score
 from sonde.contracts.panels import Panel, Table
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Judged, Score, Task
+from sonde.contracts.task import Judged, Task
 from sonde.core.text import read_text
 from sonde.evaluate.contents import ColumnCard, DataCard, Provenance, Report, by_target
 from sonde.evaluate.report import write_report

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sonde.contracts.task import Score
+from sonde.contracts.metric import Score
 from sonde.core.text import from_json
 from sonde.run.bundle import scores_from
 from sonde.run.directory import RunDirectory

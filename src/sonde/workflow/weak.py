@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.contracts.metric import Metric
 from sonde.contracts.panels import Panel, Table
-from sonde.contracts.task import Judged, Metric, Task
+from sonde.contracts.task import Judged, Task
 from sonde.core.seed import numpy_rng
 from sonde.evaluate.intervals import interval
 from sonde.evaluate.scores import number, shown

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sonde.contracts.data import Sampler
+from sonde.contracts.sampler import Sampler
 from sonde.core.batch import Batch, Padded, tensor_of
 from sonde.core.registry import registry
 from sonde.data import batches

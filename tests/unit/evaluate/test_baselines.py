@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from sonde.contracts.data import Column
-from sonde.contracts.task import Arrays, Baseline, Design, Task
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import (
+    Baseline,
+    Design,
+    Task,
+)
 from sonde.core.port import PRESENT, Port, Ports
 from sonde.data.columns.category import Category
 from sonde.data.columns.number import Number

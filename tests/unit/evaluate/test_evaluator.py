@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.evaluate._units import units_of
 from sonde.evaluate.intervals import gain, interval, measure
 from sonde.metrics.accuracy import Accuracy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.evaluate import _units
 from sonde.evaluate import intervals as module
 from sonde.evaluate._units import units_of

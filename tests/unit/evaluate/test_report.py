@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sonde.contracts.metric import Score
 from sonde.contracts.panels import Curves, Heatmap, Panel, Rowlist, Table
-from sonde.contracts.task import Score
 from sonde.core.errors import StorageError
 from sonde.evaluate.contents import ColumnCard, DataCard, Outcome, Provenance, Report, ShownRow
 from sonde.evaluate.report import page, write_report

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonde.contracts.task import Judged, Score
+from sonde.contracts.metric import Score
+from sonde.contracts.task import Judged
 from sonde.data.columns.category import Category
 from sonde.data.columns.number import Number
 from sonde.evaluate.scores import Comparison, compare, number, score_all, sentence, shown

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
 
-from sonde.contracts.task import Arrays, Metric
+from sonde.contracts.metric import Arrays, Metric
 from sonde.metrics._bins import reliability
 from sonde.metrics._confusion import ClassCounts
 from sonde.metrics.accuracy import Accuracy

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics as reference
 
-from sonde.contracts.task import Metric
+from sonde.contracts.metric import Metric
 from sonde.core.notice import SondeWarning
 from sonde.metrics.mae import MeanAbsoluteError
 from sonde.metrics.mape import MeanAbsolutePercentageError

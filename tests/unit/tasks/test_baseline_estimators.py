@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonde.contracts.task import Arrays, Baseline, Design
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Baseline, Design
 from sonde.core.port import PRESENT
 from sonde.data.columns.category import Category
 from sonde.data.columns.number import Number

@@ -10,7 +10,11 @@ from typing import Self
 
 import numpy as np
 
-from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.core.errors import UsageError
 from sonde.data.samplers._bounds import training_bounds
 

@@ -13,7 +13,11 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 
-from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import say
 

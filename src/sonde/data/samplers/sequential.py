@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.data.samplers._bounds import even_bounds
 
 

@@ -6,7 +6,11 @@ from typing import Self
 
 import numpy as np
 
-from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.data.samplers._bounds import training_bounds
 
 

@@ -12,9 +12,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sonde.contracts.data import BatchIndex, Column, Sampler, StoreIndex
+from sonde.contracts.data import Column
 from sonde.contracts.learn import Batches, Budget, Context, Exactness, Phase, Stop
 from sonde.contracts.learner import Learner
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
 from sonde.contracts.task import Loss
 from sonde.core import seed
 from sonde.core.batch import Batch, mapped, select, tensor_of

@@ -13,9 +13,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from sonde.contracts.data import Sampler
 from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase, Stop
 from sonde.contracts.learner import Learner
+from sonde.contracts.sampler import Sampler
 from sonde.contracts.task import Loss, SupervisedTask, stack
 from sonde.core import seed
 from sonde.core.batch import Batch, as_arrays, count, repeated, tensor_of
@@ -116,12 +116,17 @@ class SupervisedLearner(Learner):
 
     @property
     def main_score(self) -> str:
-        """The task's first choice."""
-        return self.task.main_metric or "loss"
+        """The task's first choice of those that are watched."""
+        watched = self.task.watched()
+        return (
+            self.task.main_metric
+            if self.task.main_metric in watched
+            else next(iter(watched), "loss")
+        )
 
     def higher_is_better(self, score: str) -> bool:
         """As the task's metric says."""
-        return score != "loss" and self.task.metrics()[score].higher_is_better
+        return score != "loss" and self.task.watched()[score].higher_is_better
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Augment, arrange, descend."""
@@ -136,9 +141,8 @@ class SupervisedLearner(Learner):
 
     @torch.inference_mode()
     def evaluate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The mean loss and every metric of the task, over the whole part, in float32."""
+        """The mean loss and every metric the task watches, over the whole part, in float32."""
         network = self.shipped().eval()
-        options = self.task.Options()
         answers, truths = [], []
         total, weight = 0.0, 0.0
         for batch in batches:
@@ -146,12 +150,13 @@ class SupervisedLearner(Learner):
             outputs = network(inputs)
             loss = self.task.loss(outputs, targets)
             total, weight = total + float(loss.sums.sum()), weight + float(loss.weights.sum())
-            answers.append(as_arrays(self.task.read(outputs, options)))
-            truths.append(as_arrays(targets))
+            answer, truth = self.task.noted(outputs, targets)
+            answers.append(as_arrays(answer))
+            truths.append(as_arrays(truth))
         scores = {"loss": total / weight if weight else float("nan")}
-        predicted, truth = self.task.predicted(stack(answers)), self.task.truth(stack(truths))
-        for name, metric in self.task.metrics().items():
-            scores[name] = metric.score(predicted, truth)
+        predicted, true = self.task.predicted(stack(answers)), self.task.truth(stack(truths))
+        for name, metric in self.task.watched().items():
+            scores[name] = metric.score(predicted, true)
         return scores
 
     def shipped(self) -> nn.Module:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from sonde import Batch, Column, Encoded, Loss, Metric, Padded, Port, Spec, SupervisedTask
 from sonde.contracts.data import Ragged
-from sonde.contracts.task import Arrays, Judged, stack
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Judged, stack
 from sonde.core.batch import select
 
 SCALE = 16.0

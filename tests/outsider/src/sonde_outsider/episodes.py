@@ -30,9 +30,14 @@ from sonde import (
     Spec,
     Task,
 )
-from sonde.contracts.data import BatchIndex, Sampler, StoreIndex
 from sonde.contracts.learn import Context
-from sonde.contracts.task import Arrays, Judged, Predictor
+from sonde.contracts.metric import Arrays
+from sonde.contracts.sampler import (
+    BatchIndex,
+    Sampler,
+    StoreIndex,
+)
+from sonde.contracts.task import Judged, Predictor
 from sonde.core.batch import part
 
 

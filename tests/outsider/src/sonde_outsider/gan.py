@@ -31,7 +31,8 @@ from sonde import (
     Task,
 )
 from sonde.contracts.learn import Context
-from sonde.contracts.task import Arrays, Judged
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Judged
 from sonde.core import seed
 from sonde.core.errors import UsageError
 

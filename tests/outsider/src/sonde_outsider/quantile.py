@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from sonde.contracts.data import Row
-from sonde.contracts.task import Arrays, Loss, Metric, SupervisedTask
+from sonde.contracts.metric import Arrays, Metric
+from sonde.contracts.task import Loss, SupervisedTask
 from sonde.core.port import PRESENT, Port, Ports
 from sonde.core.spec import Spec
 

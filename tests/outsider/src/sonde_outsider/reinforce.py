@@ -35,7 +35,8 @@ from sonde import (
     World,
 )
 from sonde.contracts.learn import Context, Exactness
-from sonde.contracts.task import Arrays, Judged
+from sonde.contracts.metric import Arrays
+from sonde.contracts.task import Judged
 from sonde.core import seed as seeds
 
 Policy = Callable[[np.ndarray], np.ndarray]

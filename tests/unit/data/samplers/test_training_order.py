@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sonde.contracts.data import StoreIndex
+from sonde.contracts.sampler import StoreIndex
 from sonde.core.errors import UsageError
 from sonde.core.seed import numpy_rng
 from sonde.data.samplers._bounds import training_bounds
