@@ -3,9 +3,8 @@
     python examples/compare_frames.py runs/frames-vae runs/frames-gan runs/frames-autoencoder
 
 after the recipe frames-classifier and these, each into the run of its name. Real frames are
-recorded anew under another seed, so that nothing was trained on them. A plain autoencoder has no
-codes of its own to draw: it is given normal ones, with mean and covariance of real frames' codes.
-Writes frames.png into the first folder: a row of real frames, then one of each model's.
+recorded anew under another seed, so that nothing was trained on them. Writes frames.png into the
+first folder: a row of real frames, then one of each model's.
 """
 
 from __future__ import annotations
@@ -15,12 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 import sonde
 from sonde.contracts.data import Source
-from sonde.core.batch import as_arrays
-from sonde.core.code import CODE
 from sonde.core.picture import png, sheet
 from sonde.core.text import from_yaml
 from sonde.data.kept import Kept
@@ -39,26 +35,11 @@ def main(*runs: str) -> None:
     pictures = decoded(judge, real)[:SHOWN]
     for run in runs:
         bundle = sonde.Bundle.load(Path(run) / "model.sonde")
-        drawn = drawn_by(bundle, real)
+        drawn = [row["image"] for row in bundle.predict(count=COUNT, seed=1)]
         rows = pa.RecordBatch.from_pydict({"image": [png(picture) for picture in drawn]})
         print(f"{run}: {distance(truth, seen_by(judge, rows)):.3f}")
         pictures += drawn[:SHOWN]
     (Path(runs[0]) / "frames.png").write_bytes(png(sheet(pictures, SHOWN)))
-
-
-def drawn_by(bundle: sonde.Bundle, real: pa.RecordBatch) -> list[np.ndarray]:
-    """Frames that a model draws; of a plain autoencoder, from codes like those of real ones."""
-    if bundle.task.draws:
-        return [row["image"] for row in bundle.predict(count=COUNT, seed=1)]
-    codes = np.array([row["code"] for row in bundle.predict(real, give="code")])
-    rng = np.random.default_rng(1)
-    like = rng.multivariate_normal(codes.mean(axis=0), np.cov(codes.T), COUNT)
-    with torch.no_grad():
-        outputs = bundle.network({CODE: torch.from_numpy(like.astype(np.float32))})
-    said = as_arrays(bundle.task.read(outputs, bundle.task.Options()))
-    pixels = np.rint(said["0:said"] * 255).astype(np.uint8)
-    found: list[np.ndarray] = bundle.columns["image"].decode(pixels)
-    return found
 
 
 def recorded(seed: int) -> pa.RecordBatch:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from sonde.contracts.data import Column
 from sonde.contracts.panels import Curves, Panel, Rowlist
 from sonde.contracts.task import Judged
+from sonde.core.errors import UsageError, listed
 from sonde.core.seed import numpy_rng
 
 _MOST_POINTS = 2_000
@@ -27,6 +29,21 @@ def panels(judged: Judged, error: np.ndarray, labels: Sequence[str], *, apart: b
     """
     drawn = errors(judged, error, labels if apart else ())
     return [codes(judged, labels), drawn, worst(judged, error)]
+
+
+def classes_of(label: str, columns: Mapping[str, Column]) -> list[str]:
+    """The classes of the label as a reader sees them.
+
+    Raises:
+        UsageError: it is no column of classes.
+    """
+    column = columns[label]
+    if column.port.kind != "category":
+        raise UsageError(
+            f"label: column {label!r} is of kind {column.kind!r}, expected classes. Columns: "
+            f"{listed(columns)}"
+        )
+    return [str(name) for name in column.decode(np.arange(column.port.classes))]
 
 
 def codes(judged: Judged, labels: Sequence[str]) -> Curves:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from sonde.contracts.metric import Arrays
 from sonde.core.code import CODE, LOG_VARIANCE
 from sonde.core.errors import UsageError
+from sonde.core.notice import tell
 from sonde.core.port import Ports
+from sonde.tasks._mixture import Mixture
 from sonde.tasks._rebuilt import Part, divergence, sum_over
 
 if TYPE_CHECKING:
@@ -58,15 +63,36 @@ def bound(
     return -(total / draws + divergence(mean, log_variance))
 
 
-def prior(conditions: Ports, width: int, count: int, draw: torch.Generator) -> Batch:
-    """`count` codes from N(0, 1), beside conditions that go round through their classes.
+def settled(outputs: Arrays, components: int) -> Mixture:
+    """The mixture that codes of validation rows are distributed like.
+
+    Args:
+        outputs: what the network gave: (N, W) codes; where they are drawn, their mean and log
+            variance, of which one draw each is taken.
+        components: how many there are to be.
+    """
+    codes = outputs[CODE].reshape(len(outputs[CODE]), -1)
+    if LOG_VARIANCE in outputs:
+        noise = np.random.default_rng(0).standard_normal(codes.shape)
+        codes = codes + np.exp(outputs[LOG_VARIANCE] / 2) * noise
+    found = Mixture.of(codes, components, seed=0)
+    tell(f"codes      {len(found.shares)} normal distributions, fitted to those of {len(codes):,} "
+         "validation rows, are what rows are drawn from")  # fmt: skip
+    return found
+
+
+def prior(
+    conditions: Ports, width: int, count: int, draw: torch.Generator, codes: Mixture | None
+) -> Batch:
+    """`count` codes from N(0, 1) or a mixture, and conditions that go round through their classes.
 
     Raises:
         UsageError: a condition has no classes to go through.
     """
     import torch
 
-    batch: Batch = {CODE: normal((count, width), draw)}
+    drawn = normal((count, width), draw) if codes is None else codes.draw(count, draw)
+    batch: Batch = {CODE: drawn}
     for name, port in conditions.items():
         if port.kind != "category":
             raise UsageError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from sonde.contracts.metric import Arrays
+from sonde.core.errors import UsageError
 from sonde.core.port import PRESENT, Port
 from sonde.core.spec import Spec
 from sonde.tasks._corruption import intensities
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from sonde.core.batch import Batch
 
 Objective = Literal["squared", "cross-entropy"]
+
+_FORMS = ("grid", "scalar", "category")
+_ANSWERS = ("code", "anomaly", "bound")
 
 _SMALLEST = 1e-7
 """Probabilities are raised to it, so that one value costs at most 16.1 nats."""
@@ -114,6 +118,26 @@ class Part(Spec):
     def _index(self, true: Tensor) -> Tensor:
         """(B,) int64; a class that is not known is any, for its row does not count."""
         return true.long().clamp(max=self.classes - 1)
+
+
+def check_rebuilt(name: str, kind: str, port: Port) -> None:
+    """Refuse a column that cannot be rebuilt.
+
+    Args:
+        name: the column's.
+        kind: the column's.
+        port: the column's.
+
+    Raises:
+        UsageError: it is of another form, or has a name that answers need.
+    """
+    if port.kind not in _FORMS:
+        raise UsageError(
+            f"column {name!r} is of kind {kind!r} (port {port.kind}), and only pictures, numbers "
+            "and categories can be rebuilt. Leave it out, or name it under condition."
+        )
+    if name in _ANSWERS:
+        raise UsageError(f"{name!r} is what answers call something else; rename the column")
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

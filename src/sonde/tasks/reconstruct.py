@@ -5,7 +5,8 @@ reduces dimensions and finds rows that are unlike the others; with `corrupt` it 
 (Vincent et al. 2010); with `beta` the code is drawn, and the loss is a bound of the likelihood
 (Kingma, Welling, "Auto-Encoding Variational Bayes", 2014, arXiv:1312.6114, eq. 10; Higgins et al.,
 "beta-VAE", 2017, eq. 4), from which new rows can be drawn; with `condition` both ways are told some
-columns that are not rebuilt (Sohn, Lee, Yan 2015, eq. 4).
+columns that are not rebuilt (Sohn, Lee, Yan 2015, eq. 4); with `mixture` rows are drawn from what
+codes turned out to be distributed like.
 """
 
 from __future__ import annotations
@@ -33,15 +34,24 @@ from sonde.contracts.task import (
     stack,
 )
 from sonde.core.code import CODE, LOG_VARIANCE, NOISE, code_port
-from sonde.core.errors import UnknownColumn, UsageError, listed, unknown
+from sonde.core.errors import UnknownColumn, UsageError, unknown
 from sonde.core.port import Ports
-from sonde.core.spec import Spec
+from sonde.core.spec import Learned, Spec
 from sonde.tasks import _code_panels
 from sonde.tasks._corruption import Corruption, intensities
-from sonde.tasks._drawn import bound, fixed, normal, prior
+from sonde.tasks._drawn import bound, fixed, normal, prior, settled
+from sonde.tasks._mixture import Mixture
 from sonde.tasks._part_metric import prefixed
 from sonde.tasks._rebuilders import PrincipalComponents
-from sonde.tasks._rebuilt import Objective, Part, divergence, errors_of, mean_over, sum_over
+from sonde.tasks._rebuilt import (
+    Objective,
+    Part,
+    check_rebuilt,
+    divergence,
+    errors_of,
+    mean_over,
+    sum_over,
+)
 from sonde.tasks._rebuilt_metrics import AnomalyAuc, RowError, VariationalBound, part_metrics
 from sonde.tasks._rebuilt_rows import TOLD, for_metrics, padded, rows_of, widest
 
@@ -51,8 +61,6 @@ if TYPE_CHECKING:
 
     from sonde.core.batch import Batch
 
-_FORMS = ("grid", "scalar", "category")
-_ANSWERS = ("code", "anomaly", "bound")
 _DRAWS = 8
 """Codes drawn for each test row to estimate its bound."""
 
@@ -92,6 +100,9 @@ class Reconstruct(SupervisedTask):
     spread: float = Field(0.3, gt=0)
     """Deviation of numbers, and of pixels under squared error, around what is said, in the bound:
     in standard deviations of the number, or of intensities in [0, 1]."""
+    mixture: int | None = Field(None, ge=1, le=1000)
+    """Draws rows from so many normal distributions, fitted to the codes of validation rows, instead
+    of from N(0, 1); then a plain autoencoder draws rows too."""
     condition: tuple[str, ...] = ()
     """Columns that are told and not rebuilt, such as the class of what is to be drawn."""
     label: str | None = None
@@ -99,12 +110,13 @@ class Reconstruct(SupervisedTask):
     anomalous: str | None = None
     """The class of `label` whose rows do not teach, and should be rebuilt worst."""
 
+    codes: Learned[Mixture | None] = None
     _parts: tuple[Part, ...] = PrivateAttr(())
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        if self.beta is not None and self.code is None:
-            raise ValueError("a code that is drawn (beta) needs a width, such as code: 16")
+        if self.code is None and (self.beta is not None or self.mixture):
+            raise ValueError("a code that is drawn (beta, mixture) needs a width, such as code: 16")
         if self.anomalous is not None and self.label is None:
             raise ValueError(f"anomalous: {self.anomalous!r} is a class of which label? Name it")
         if self.label is not None and self.label in self.condition:
@@ -113,9 +125,10 @@ class Reconstruct(SupervisedTask):
 
     @classmethod
     def examples(cls) -> list[Self]:
-        """Plain, denoising, and with a drawn code."""
+        """Plain, denoising, with a drawn code, and with what codes are distributed like."""
         return [
             cls(),
+            cls(code=2, mixture=2),
             cls(code=2, corrupt=Corruption(noise="gaussian", amount=0.1)),
             cls(code=1, beta=1.0, objective="cross-entropy"),
         ]
@@ -136,14 +149,7 @@ class Reconstruct(SupervisedTask):
         if not rebuilt:
             raise UsageError("every column is a condition or the label; leave some to be rebuilt")
         for name, port in rebuilt.items():
-            if port.kind not in _FORMS:
-                raise UsageError(
-                    f"column {name!r} is of kind {columns[name].kind!r} (port {port.kind}), and "
-                    "only pictures, numbers and categories can be rebuilt. Leave it out, or name "
-                    "it under condition."
-                )
-            if name in _ANSWERS:
-                raise UsageError(f"{name!r} is what answers call something else; rename the column")
+            check_rebuilt(name, columns[name].kind, port)
         bound._parts = tuple(
             Part.of(name, place, port, self.objective, self.spread)
             for place, (name, port) in enumerate(rebuilt.items())
@@ -159,8 +165,19 @@ class Reconstruct(SupervisedTask):
 
     @property
     def draws(self) -> bool:
-        """Where the code is drawn, rows can be drawn from nothing."""
-        return self.beta is not None
+        """Where it is known how codes are distributed, rows can be drawn from nothing."""
+        return self.beta is not None or self.codes is not None
+
+    @property
+    def settles(self) -> bool:  # type: ignore[override]  # it follows the options
+        """The mixture is fitted to codes of validation rows."""
+        return self.mixture is not None
+
+    def settle(self, outputs: Arrays, targets: Arrays) -> Self:
+        """The mixture."""
+        if self.mixture is None:
+            return self
+        return self.learn(codes=settled(outputs, self.mixture)).bind(self.columns)
 
     def target_columns(self) -> Mapping[str, str]:
         """Classes."""
@@ -230,7 +247,7 @@ class Reconstruct(SupervisedTask):
         return found
 
     def predict(self, model: nn.Module, inputs: Batch, options: Spec) -> Batch:
-        """Rebuilt rows with code and anomaly; without inputs, rows drawn from N(0, 1) codes."""
+        """Rebuilt rows with code and anomaly; without inputs, rows made of drawn codes."""
         from sonde.core.batch import tensor_of
 
         assert isinstance(options, Reconstruct.Options)
@@ -355,19 +372,10 @@ class Reconstruct(SupervisedTask):
         return {f"{p.place}:given": intensities(tensor_of(inputs, p.name)) for p in grids}
 
     def _drawn(self, model: nn.Module, options: Reconstruct.Options) -> Batch:
-        """Rows made of N(0, 1) codes.
-
-        Raises:
-            UsageError: training has learned no distribution.
-        """
-        if self.beta is None:
-            raise UsageError(
-                "this model has learned no distribution to draw rows from. Give it rows, or train "
-                "with beta: 1 in the recipe's task."
-            )
+        """Rows made of codes from N(0, 1), or from the mixture."""
         draw = fixed(options.seed, next(model.parameters()).device)
         told = {name: self._ports[name] for name in self.condition}
-        batch = prior(told, self._width, options.count, draw)
+        batch = prior(told, self._width, options.count, draw, self.codes)
         found = self.read(model(batch), options) | {"code": batch[CODE]}
         return found | {TOLD + name: batch[name] for name in told}
 
@@ -383,15 +391,7 @@ class Reconstruct(SupervisedTask):
     @property
     def _labels(self) -> list[str]:
         """The classes of the label as a reader sees them; [] without one."""
-        if self.label is None:
-            return []
-        port = self._ports[self.label]
-        if port.kind != "category":
-            raise UsageError(
-                f"label: column {self.label!r} is of kind {self.columns[self.label].kind!r}, "
-                f"expected classes. Columns: {listed(self._ports)}"
-            )
-        return [str(name) for name in self.columns[self.label].decode(np.arange(port.classes))]
+        return [] if self.label is None else _code_panels.classes_of(self.label, self.columns)
 
     @property
     def _odd(self) -> int:

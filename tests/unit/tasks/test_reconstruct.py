@@ -227,10 +227,21 @@ def test_rows_are_drawn_from_a_seed_and_go_through_the_classes() -> None:
     assert first == rows(count=6, seed=1) != rows(count=6, seed=2)
 
 
-def test_nothing_is_drawn_where_no_distribution_was_learned() -> None:
-    task, _ = bound(["size"], code=2)
-    with pytest.raises(UsageError, match="beta: 1"):
-        task.predict(nn.Linear(1, 1), {}, task.Options(count=2))
+def test_a_plain_autoencoder_draws_rows_once_it_knows_how_codes_are_distributed() -> None:
+    from sonde.nets.models.autoencoder import Autoencoder
+
+    task, batch = bound(["size"], code=2, mixture=3)
+    assert task.settles and not task.draws
+    torch.manual_seed(0)
+    network = Autoencoder().build(task.inputs, task.outputs).eval()
+    with torch.no_grad():
+        outputs = as_arrays(network(dict(batch)))
+        settled = task.settle(outputs, {})
+        assert settled.draws
+        found = as_arrays(settled.predict(network, {}, settled.Options(count=500, seed=2)))
+    real, drawn = outputs[CODE].reshape(-1, 2), found["code"]
+    np.testing.assert_allclose(drawn.mean(axis=0), real.mean(axis=0), atol=0.2)
+    np.testing.assert_allclose(drawn.std(axis=0), real.std(axis=0), rtol=0.2)
 
 
 def test_an_answer_holds_what_was_asked_for() -> None:
