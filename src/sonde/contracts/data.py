@@ -145,6 +145,15 @@ class Column(Spec):
         return self.learn(name=name)
 
     @property
+    def leans_on(self) -> tuple[str, ...]:
+        """Columns it must know to read its own values, such as the text in which an answer lies."""
+        return ()
+
+    def beside(self, columns: Mapping[str, Column]) -> Self:
+        """A copy that knows those it leans on; asked before anything is fitted, and again after."""
+        return self
+
+    @property
     @abstractmethod
     def port(self) -> Port:
         """What its tensors mean; the same whether it is input or target."""

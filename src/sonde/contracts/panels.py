@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -81,4 +82,43 @@ class Sheet:
     note: str = ""
 
 
-Panel = Table | Heatmap | Curves | Rowlist | Sheet
+class Span(NamedTuple):
+    """A stretch of a text that is marked.
+
+    Attributes:
+        start, end: characters [start, end).
+        strength: in [-1, 1]; below 0 it speaks against what the remark says.
+        label: a word behind it, such as the kind of an entity.
+    """
+
+    start: int
+    end: int
+    strength: float = 1.0
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text, parts of which may be marked, and what it is, such as 'reference'."""
+
+    text: str
+    spans: Sequence[Span] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A panel: texts to be read, such as translations beside their references.
+
+    Attributes:
+        items: the passages that belong together, an item each.
+        remarks: one line above each item, or none at all.
+    """
+
+    title: str
+    items: Sequence[Sequence[Passage]]
+    remarks: Sequence[str] = ()
+    note: str = ""
+
+
+Panel = Table | Heatmap | Curves | Rowlist | Sheet | Texts

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -63,11 +63,13 @@ class Design:
         numbers: (N, P) float32, NaN where missing; categories as their index.
         categorical: (P,) bool.
         targets: the encoded targets, by column name.
+        texts: raw field -> N texts as they stand in the data, for baselines that read any.
     """
 
     numbers: np.ndarray
     categorical: np.ndarray
     targets: Arrays
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Baseline(Protocol):
@@ -85,13 +87,17 @@ class Predictor(Protocol):
         """What it answers."""
 
     def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
-        """What the task's `predict` gives for these raw rows, as NumPy."""
+        """What the task's `predict` gives for raw rows; without any field, what it draws."""
 
     def features(self, rows: pa.RecordBatch) -> np.ndarray:
         """(N, G) float32: its network's last hidden layer for these raw rows."""
 
     def beside(self, path: str) -> Predictor:
         """Another sealed model, such as a classifier by which a task wants to be judged."""
+
+
+RawRows = Callable[[Sequence[int]], pa.RecordBatch]
+"""Row numbers, ascending -> their raw rows."""
 
 
 class NoOptions(Spec):
@@ -153,6 +159,11 @@ class Task(Spec):
         """Whether it answers without rows too: draws some, or plays; inputs are then {}."""
         return not self.given
 
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Sealed models that judging opens: they are looked for before a run begins."""
+        return ()
+
     def target_columns(self) -> Mapping[str, str]:
         """Target column -> the column kind it should have, where no recipe says; '' for any."""
         return dict.fromkeys(self.targets, "")
@@ -171,6 +182,10 @@ class Task(Spec):
 
         A picture is uint8, (H, W) or (H, W, 3), a film (T, H, W, 3): the command line writes files.
         """
+
+    def completed(self, answers: list[Row], rows: pa.RecordBatch) -> list[Row]:
+        """Answers with what only raw rows hold, such as a text that an answer is a part of."""
+        return answers
 
     def predicted(self, arrays: Arrays) -> Arrays:
         """What `read` gives, as metrics look at it."""
@@ -205,6 +220,10 @@ class Task(Spec):
         """Simple rivals by name, from the strongest to the simplest."""
         return {}
 
+    def text_baselines(self) -> Mapping[str, Baseline]:
+        """Rivals that read the raw texts too, asked where an input is one."""
+        return {}
+
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
         """Final judgement on raw rows (each chunk has `#row`); an agent's task acts instead."""
         predicted: list[Arrays] = []
@@ -228,6 +247,10 @@ class Task(Spec):
 
     def panels(self, judged: Judged) -> list[Panel]:
         """What the report shows of a judgement: so the report knows no task."""
+        return []
+
+    def close_ups(self, predictor: Predictor, judged: Judged, raw: RawRows) -> list[Panel]:
+        """What it shows of a few rows by asking the model again, such as without a word."""
         return []
 
 

@@ -65,7 +65,7 @@ def find(name: str, values: pa.Array, said: str | None) -> Finding:
     reason = claim.reason if claim else _unclaimed(values, facts)
     excluded = _useless(values, facts, kind) or (claim.unsure if claim else None)
     if claim is None:
-        excluded = excluded or f"{reason}; no column kind reads {_noun(values.type)} yet"
+        excluded = excluded or f"{reason}; {_unread(values.type)}"
     return Finding(name, kind, reason, claim.options if claim else {}, excluded, facts=facts)
 
 
@@ -131,6 +131,12 @@ def _unclaimed(values: pa.Array, facts: Mapping[str, Any]) -> str:
         return _noun(values.type)
     length = pc.mean(pc.utf8_length(values)).as_py() or 0.0
     return f"text, {facts['distinct']:,} distinct values, {length:.0f} characters on average"
+
+
+def _unread(kind: pa.DataType) -> str:
+    if is_text(kind):
+        return "reads neither as language nor as a category: name it in the recipe to use it"
+    return f"no column kind reads {_noun(kind)} yet"
 
 
 def _noun(kind: pa.DataType) -> str:

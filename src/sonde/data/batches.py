@@ -6,6 +6,7 @@ The position of a run is one integer: `seek` costs nothing, and nothing needs to
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from queue import Full, Queue
 from threading import Event, Thread
 
@@ -59,7 +60,7 @@ def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padd
 
 
 class Gather:
-    """Rows of a store as a batch: from tensors in memory where all is dense and small enough."""
+    """Rows of a store as a batch: from tensors in memory where they are small enough."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -74,7 +75,7 @@ class Gather:
         """The rows, in the order given, with their numbers."""
         index = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
         if self._resident:
-            batch: Batch = {name: t.index_select(0, index) for name, t in self._resident.items()}
+            batch: Batch = {name: held.take(index) for name, held in self._resident.items()}
         else:
             batch = batch_of({name: column.take(rows) for name, column in self.store.items()})
         batch[ROW] = index
@@ -91,11 +92,35 @@ class StoreBatches:
         self._sampler = sampler
         self._batch_size = batch_size
         self._seed = run_seed
-        self._index = StoreIndex(rows, lambda name: np.asarray(gather.store[name].values[rows]))
+        lengths = _lengths(gather.store, rows)
+        self._index = StoreIndex(
+            rows, lambda name: np.asarray(gather.store[name].values[rows]), lengths
+        )
         self._step = 0
         self._planned: tuple[int, BatchIndex] | None = None
         self._steps = len(self._plan(0))
         self.steps_per_epoch: int | None = self._steps
+
+    def padding(self) -> str | None:
+        """How much of a batch is padding, in words; None where no column is ragged."""
+        waste = self._waste(self._plan(0))
+        if waste is None:
+            return None
+        said = f"{waste:.0%} of the steps in a batch are none"
+        anyhow = self._waste(self._made(0, replace(self._index, lengths=None)))
+        if anyhow is not None and anyhow > waste:
+            said += f": rows of like length go together ({anyhow:.0%} in any order)"
+        return said
+
+    def _waste(self, plan: BatchIndex) -> float | None:
+        """In [0, 1]; a row of two texts has the steps of both. None where there is no step."""
+        ragged = [c.lengths for c in self._gather.store.values() if c.lengths is not None]
+        whole, real = 0, 0
+        for batch in (plan[place] for place in range(len(plan))):
+            of_each = [lengths[batch] for lengths in ragged]
+            whole += sum(int(lengths.max()) * len(batch) for lengths in of_each)
+            real += sum(int(lengths.sum()) for lengths in of_each)
+        return 1 - real / whole if whole else None
 
     def seek(self, step: int) -> None:
         """Go to a step."""
@@ -121,23 +146,65 @@ class StoreBatches:
 
     def _plan(self, epoch: int) -> BatchIndex:
         if self._planned is None or self._planned[0] != epoch:
-            rng = seed.numpy_rng(self._seed, "sampler", epoch)
-            plan = self._sampler.plan(self._index, self._batch_size, epoch, rng)
-            self._planned = (epoch, plan)
+            self._planned = (epoch, self._made(epoch, self._index))
         return self._planned[1]
 
+    def _made(self, epoch: int, index: StoreIndex) -> BatchIndex:
+        rng = seed.numpy_rng(self._seed, "sampler", epoch)
+        return self._sampler.plan(index, self._batch_size, epoch, rng)
 
-def _resident(store: Store) -> dict[str, Tensor]:
-    """Every column as a tensor in memory, where all are dense and small enough; else {}."""
-    dense = all(column.starts is None for column in store.values())
-    if not dense or sum(column.nbytes for column in store.values()) > _RESIDENT:
+
+@dataclass(frozen=True)
+class _Dense:
+    """A column in memory: (N, ...)."""
+
+    values: Tensor
+
+    def take(self, index: Tensor) -> Tensor:
+        """(B,) rows -> (B, ...)."""
+        return self.values.index_select(0, index)
+
+
+@dataclass(frozen=True)
+class _Ragged:
+    """A ragged column in memory: a step of zeros, then the steps of all rows; (N,) int64 each."""
+
+    values: Tensor
+    starts: Tensor
+    lengths: Tensor
+
+    def take(self, index: Tensor) -> Padded:
+        """(B,) rows -> (B, T, ...) with T the longest of them; beyond a row's end step 0 is met."""
+        lengths = self.lengths.index_select(0, index)
+        steps = torch.arange(int(lengths.max()) if len(lengths) else 0)
+        places = self.starts.index_select(0, index)[:, None] + steps
+        places.masked_fill_(steps >= lengths[:, None], 0)
+        taken = self.values.index_select(0, places.view(-1))
+        return Padded(taken.view(*places.shape, *self.values.shape[1:]), lengths)
+
+
+def _resident(store: Store) -> dict[str, _Dense | _Ragged]:
+    """Every column in memory, where all together are small enough; else {}."""
+    if sum(column.nbytes for column in store.values()) > _RESIDENT:
         return {}
-    tensors: dict[str, Tensor] = {}
+    held: dict[str, _Dense | _Ragged] = {}
     for name, column in store.items():
-        tensors[name] = _tensor(column.values)
+        if column.starts is None or column.lengths is None:
+            held[name] = _Dense(_tensor(column.values))
+        else:
+            nothing = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
+            starts, lengths = column.starts.astype(np.int64) + 1, column.lengths.astype(np.int64)
+            steps = _tensor(np.concatenate([nothing, column.values]))
+            held[name] = _Ragged(steps, torch.from_numpy(starts), torch.from_numpy(lengths))
         if column.present is not None:
-            tensors[PRESENT + name] = torch.from_numpy(np.array(column.present))
-    return tensors
+            held[PRESENT + name] = _Dense(torch.from_numpy(np.array(column.present)))
+    return held
+
+
+def _lengths(store: Store, rows: np.ndarray) -> np.ndarray | None:
+    """(n,) int64 steps that the rows have in all ragged columns; None where there is none."""
+    ragged = [column.lengths[rows] for column in store.values() if column.lengths is not None]
+    return np.sum(ragged, axis=0, dtype=np.int64).reshape(-1) if ragged else None
 
 
 def _ahead(batches: Iterator[Batch], depth: int = 2) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,10 @@ def _fan_out(
                 pass
 
     with ThreadPoolExecutor(max_workers=max(1, len(feeds))) as pool:
-        jobs = [pool.submit(consume, feed, q) for feed, q in zip(feeds, queues, strict=True)]
+        jobs = [
+            pool.submit(copy_context().run, consume, feed, queue)  # what it says is heard
+            for feed, queue in zip(feeds, queues, strict=True)
+        ]
         try:
             for chunk in chunks:
                 for queue in queues:

@@ -103,21 +103,60 @@ def test_ragged_rows_are_padded_with_zeros_to_the_longest() -> None:
     assert empty.values.shape == (2, 0)
 
 
-def test_what_is_read_from_disk_is_what_lies_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    resident = Gather(dense())
+@pytest.mark.parametrize("rows", [[3, 3, 0], [1, 5], [6]])
+def test_what_is_read_from_disk_is_what_lies_in_memory(
+    store: dict[str, StoredColumn], rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resident = Gather(store)
     monkeypatch.setattr(batches, "_RESIDENT", 0)
-    read = Gather(dense())
+    read = Gather(store)
     assert resident.in_memory
     assert not read.in_memory
-    one, other = resident(np.array([3, 3, 0])), read(np.array([3, 3, 0]))
+    one, other = resident(np.array(rows)), read(np.array(rows))
     assert one.keys() == other.keys()
     for name in one:
-        same = tensor_of(other, name)
-        assert tensor_of(one, name).dtype == same.dtype
-        assert torch.equal(tensor_of(one, name), same)
+        for found, wanted in zip(parts(one[name]), parts(other[name]), strict=True):
+            assert found.dtype == wanted.dtype
+            assert torch.equal(found, wanted)
 
 
-def test_the_thread_that_reads_ahead_ends_with_its_reader() -> None:
+def parts(value: object) -> tuple[torch.Tensor, ...]:
+    if isinstance(value, Padded):
+        return value
+    assert isinstance(value, torch.Tensor)
+    return (value,)
+
+
+def test_steps_of_several_numbers_are_padded_like_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(20, dtype=np.float32).reshape(10, 2)
+    starts, lengths = np.array([4, 0, 1]), np.array([6, 0, 3])  # windows may overlap
+    series = {"series": StoredColumn(values, starts, lengths, None, ())}
+    resident = Gather(series)(np.array([2, 0, 1]))["series"]
+    monkeypatch.setattr(batches, "_RESIDENT", 0)
+    read = Gather(series)(np.array([2, 0, 1]))["series"]
+    assert isinstance(resident, Padded)
+    assert resident.values.shape == (3, 6, 2)
+    assert resident.values[0].tolist() == [[2, 3], [4, 5], [6, 7], [0, 0], [0, 0], [0, 0]]
+    assert all(torch.equal(*pair) for pair in zip(parts(resident), parts(read), strict=True))
+
+
+def test_the_padding_of_a_plan_is_said_beside_that_of_any_order() -> None:
+    """Six rows of one step and three of nine, in batches of three."""
+    lengths = np.array([1, 1, 9, 1, 9, 1, 1, 9, 1])
+    starts = np.cumsum(lengths) - lengths
+    words = {"words": StoredColumn(np.ones(33, np.int32), starts, lengths, None, ())}
+    rows, shuffle = np.arange(9), registry("sampler").load("shuffle")()
+    assert isinstance(shuffle, Sampler)
+    said = StoreBatches(Gather(words), rows, shuffle, 3, 0).padding()
+    assert said is not None and said.startswith("0% of the steps in a batch are none: rows of like")
+    told = shuffle.model_copy(update={"pool": 1})
+    plain = StoreBatches(Gather(words), rows, told, 3, 0).padding()
+    assert plain is not None and not plain.startswith("0%") and "like" not in plain
+    assert StoreBatches(Gather(dense()), rows, shuffle, 3, 0).padding() is None
+
+
+def test_the_thread_that_reads_ahead_ends_with_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_RESIDENT", 0)
     before = set(threading.enumerate())
     reader = iter(made(ragged(), np.arange(ROWS)))
     next(reader)
@@ -128,6 +167,7 @@ def test_the_thread_that_reads_ahead_ends_with_its_reader() -> None:
 
 
 def test_what_goes_wrong_ahead_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_RESIDENT", 0)
     data = made(ragged(), np.arange(ROWS))
     monkeypatch.setattr(StoredColumn, "take", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -64,8 +64,7 @@ def test_each_field_has_a_kind_or_a_reason(mixed: Inspection) -> None:
     assert found == {
         "age": ("number", None),
         "sex": ("category", None),
-        "remark": (None, f"text, 300 distinct values, {np.mean([*map(len, TEXT)]):.0f} characters "
-                         "on average; no column kind reads text yet"),
+        "remark": ("text", None),
         "number": ("number", identifier),
         "code": (None, identifier),
         "year": ("category", "constant: every value is '2015'"),
@@ -75,12 +74,15 @@ def test_each_field_has_a_kind_or_a_reason(mixed: Inspection) -> None:
     age = mixed.finding("age")
     assert age.reason.endswith("1 missing")
     assert (age.facts["rows"], age.facts["missing"]) == (ROWS, 1)
+    length = np.mean([*map(len, TEXT)])
+    assert mixed.finding("remark").reason == f"300 distinct, {length:.0f} characters"
 
 
 def test_columns_are_made_for_fields_that_are_not_left_out(mixed: Inspection) -> None:
     columns = infer_columns(mixed, {"number": "category"})
     assert {name: column.kind for name, column in columns.items()} == {
-        "age": "number", "sex": "category", "number": "category", "when": "date"}  # fmt: skip
+        "age": "number", "sex": "category", "remark": "text", "number": "category",
+        "when": "date"}  # fmt: skip
     assert columns["age"].name == "age"
 
 
@@ -91,7 +93,7 @@ def test_a_target_may_leave_its_kind_open(mixed: Inspection) -> None:
 @pytest.mark.parametrize(("targets", "error", "message"), [
     ({"aeg": ""}, UnknownColumn, "chunks has no column 'aeg'. Did you mean 'age'\\? Columns: age,"),
     ({"sex": "categorie"}, RecipeError, "sex: unknown column 'categorie'. Did you mean 'category'"),
-    ({"remark": ""}, DataError, "'remark' cannot be a target: text, 300"),
+    ({"code": ""}, DataError, "'code' cannot be a target: looks like an identifier"),
 ])  # fmt: skip
 def test_a_wrong_target_is_told(
     mixed: Inspection, targets: dict[str, str], error: type[Exception], message: str
@@ -222,7 +224,7 @@ def test_the_terminal_text() -> None:
         "held.csv   3 rows",
         "  price          number     1.5 to 20,000   <- target?  --target price",
         "  na\\x1b[31mme   -          left out: text, 2 distinct values, 4 characters on average; "
-        "no column kind reads text yet",
+        "reads neither as language nor as a category: name it in the recipe to use it",
         "1 duplicate row.",
         "1 line could not be read as rows. First: held.csv, line 7: got 'a,b,c', "
         "expected 2 fields.",

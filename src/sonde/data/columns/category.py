@@ -48,6 +48,9 @@ _FEW, _ROWS = 10, 20
 _LONGEST = 50
 """Characters on average beyond which a field is taken for text."""
 
+_OFTEN = 20
+"""Rows that each value stands in on average for values of any length to be labels."""
+
 
 class Category(Column):
     """One of a set of values, as its index; an empty text is a missing value.
@@ -163,7 +166,9 @@ class Category(Column):
         reason = f"{len(words):,} value{'s' if len(words) > 1 else ''}{missing}"
         if boolean:
             return Guess(0.9, reason)
-        if 2 * len(words) > len(text) or pc.mean(pc.utf8_length(text)).as_py() > _LONGEST:
+        if 2 * len(words) > len(text):
+            return None
+        if pc.mean(pc.utf8_length(text)).as_py() > _LONGEST and _OFTEN * len(words) > len(text):
             return None
         if _are_numbers(words) and not (
             len(words) <= _FEW and len(text) >= _ROWS and _are_whole(words)

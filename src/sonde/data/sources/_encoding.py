@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from sonde.core.errors import DataError
 from sonde.data.sources._files import reading
@@ -27,6 +30,18 @@ _FORMATS = {
     b"\xff\xd8\xff": "a picture; use the source `folder`",
     b"GIF8": "a picture; use the source `folder`",
 }
+
+
+def _of_text(name: str | None) -> str | None:
+    try:
+        "".encode(name or "utf-8")  # refuses codecs that are not of text, such as hex
+    except LookupError:
+        raise ValueError(f"got {name!r}, expected an encoding such as utf-8 or latin-1") from None
+    return name
+
+
+Encoding = Annotated[str | None, AfterValidator(_of_text)]
+"""An option that names an encoding; None lets it be found."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError, Source
@@ -23,20 +23,13 @@ from sonde.core.port import PART
 from sonde.core.text import to_json
 from sonde.data.sources._csv import place, read_lines
 from sonde.data.sources._detect import Dialect, Layout, find_layout
+from sonde.data.sources._encoding import Encoding
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import expand, stem
 from sonde.data.sources._within import hash_within
 
 _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz"))
-
-
-def _text_encoding(name: str | None) -> str | None:
-    try:
-        "".encode(name or "utf-8")  # refuses codecs that are not of text, such as hex
-    except LookupError:
-        raise ValueError(f"got {name!r}, expected an encoding such as utf-8 or latin-1") from None
-    return name
 
 
 class Table(Source):
@@ -56,7 +49,7 @@ class Table(Source):
     """None finds tab, semicolon, bar or comma."""
     quote: str | None = Field(None, pattern=r"^[ -~]?$")
     """None finds it; '' where quotes mean nothing."""
-    encoding: Annotated[str | None, AfterValidator(_text_encoding)] = None
+    encoding: Encoding = None
     """None takes a byte order mark's word, then UTF-8, then Latin-1."""
     header: bool | None = None
     """None finds out; without a header and `names` columns are c1, c2, ..."""

@@ -1,0 +1,190 @@
+"""Labelled words: a word and its label on each line, an empty line between sentences.
+
+    Anna    B-PER
+    lives   O
+    in      O
+    York    B-LOC
+
+The form of the CoNLL shared tasks (Tjong Kim Sang, De Meulder 2003, section 2): columns with spaces
+or tabs between them, of which one is the word and one its label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, ClassVar, NamedTuple, Self
+
+import pyarrow as pa
+from pydantic import Field
+
+from sonde.contracts.data import Field as RawField
+from sonde.contracts.data import RowError, Source
+from sonde.core.errors import DataError
+from sonde.core.port import PART
+from sonde.core.text import to_json
+from sonde.data.sources._characters import lines
+from sonde.data.sources._csv import place, shorten
+from sonde.data.sources._encoding import Encoding, read_text
+from sonde.data.sources._fields import select, with_part
+from sonde.data.sources._files import expand, stem
+from sonde.data.sources._values import ROWS
+from sonde.data.sources._within import hash_within
+
+_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".conll.gz", ".bio.gz", ".iob.gz", ".iob2.gz")
+_ENDINGS = frozenset((".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv", ".gz"))
+_DOCUMENT = "-DOCSTART-"
+
+Tell = Callable[[RowError], None]
+
+
+class _Sentence(NamedTuple):
+    """Words with their labels."""
+
+    tokens: list[str]
+    labels: list[str]
+
+
+class Conll(Source):
+    """Rows with `tokens` and `labels`, lists of equal length; several files are its parts."""
+
+    scan_version: ClassVar[int | None] = 1
+
+    path: str
+    """A file, several by a pattern such as `news-*.conll`, or a folder of .conll files."""
+    valid: str | None = None
+    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
+    test: str | None = None
+    """The same of test rows."""
+    token: int = 0
+    """Which column of a line is the word, counted from 0; from the end where below 0."""
+    label: int = -1
+    """Which column is its label."""
+    separator: str | None = Field(None, min_length=1)
+    """What stands between columns; None for spaces and tabs, however many."""
+    comments: str | None = Field(None, min_length=1)
+    """How lines begin that are passed over, such as `#` in CoNLL-U."""
+    encoding: Encoding = None
+    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+
+    def __init__(self, path: str | None = None, /, **options: Any) -> None:
+        """`Conll("news.conll")`: the path may stand without its name."""
+        super().__init__(**({} if path is None else {"path": path}), **options)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """None: without its file there is nothing a contract test can read."""
+        return []
+
+    @property
+    def title(self) -> str:
+        """The file's name without what it ends with."""
+        return stem(self.path, _ENDINGS) or "words"
+
+    def describe(self) -> str:
+        """Such as 'labelled words, utf-8, 3 files'."""
+        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
+        encodings = " and ".join(sorted(set(self._encodings.values())))
+        return f"labelled words, {encodings}{several}"
+
+    def fields(self) -> Sequence[RawField]:
+        """`tokens` and `labels`, and `#part` where there are separate files."""
+        listed = pa.list_(pa.string())
+        parts = [RawField(PART, pa.string())] if self._has_parts else []
+        return [RawField("tokens", listed, "tokens"), RawField("labels", listed, "labels"), *parts]
+
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Sentences of train, then valid, then test, some thousands at a time.
+
+        A sentence with a line that lacks a column is left out; the line is told to `on_error`.
+
+        Raises:
+            DataError: a file has no sentence.
+        """
+        wanted = select(self.path, [field.name for field in self.fields()], fields)
+        for part, path in self._files:
+            sentences = self._sentences(path, on_error or _ignore)
+            count = 0
+            while some := list(islice(sentences, ROWS)):
+                listed = pa.list_(pa.string())
+                columns = {
+                    "tokens": pa.array([sentence.tokens for sentence in some], listed),
+                    "labels": pa.array([sentence.labels for sentence in some], listed),
+                }
+                yield with_part(columns, part if self._has_parts else None, wanted, len(some))
+                count += len(some)
+            if not count:
+                raise DataError(f"{path}: no sentence in it; expected a word and its label on "
+                                "each line")  # fmt: skip
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files' bytes and the options that change how they are read."""
+        digest = hashlib.sha256()
+        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
+        digest.update(to_json(options).encode())
+        for part, path in self._files:
+            digest.update(f"{part}\0".encode())
+            hash_within(path, digest)
+        return digest.hexdigest()
+
+    def _sentences(self, path: str, tell: Tell) -> Iterator[_Sentence]:
+        """Every sentence of a file whose lines can all be read."""
+        sentence, whole = _Sentence([], []), True
+        for number, line in enumerate(lines(path, self._encodings[path]), 1):
+            if self.comments is not None and line.startswith(self.comments):
+                continue
+            if line.strip() and not line.startswith(_DOCUMENT):
+                columns = self._columns(line)
+                if columns is None:
+                    asked = f"{self._least} columns or more"
+                    where = place(path, number)
+                    tell(RowError(number, shorten(line.strip()), asked, where))
+                    whole = False
+                else:
+                    sentence.tokens.append(columns[0])
+                    sentence.labels.append(columns[1])
+                continue
+            if sentence.tokens and whole:
+                yield sentence
+            sentence, whole = _Sentence([], []), True
+        if sentence.tokens and whole:
+            yield sentence
+
+    def _columns(self, line: str) -> tuple[str, str] | None:
+        """The word and the label of a line, or None where it lacks one."""
+        columns = line.strip("\n" if self.separator else None).split(self.separator)
+        if len(columns) < self._least:
+            return None
+        token, label = columns[self.token].strip(), columns[self.label].strip()
+        return (token, label) if token and label else None
+
+    @property
+    def _least(self) -> int:
+        """How many columns a line must have for the word and the label to be two of them."""
+        return max(2, *(at + 1 if at >= 0 else -at for at in (self.token, self.label)))
+
+    @property
+    def _has_parts(self) -> bool:
+        return self.valid is not None or self.test is not None
+
+    @cached_property
+    def _files(self) -> list[tuple[str, str]]:
+        """Part and path of every file, in the order they are read."""
+        places = {"train": self.path, "valid": self.valid, "test": self.test}
+        given = ((part, where) for part, where in places.items() if where is not None)
+        return [(part, path) for part, where in given for path in expand(where, _SUFFIXES)]
+
+    @cached_property
+    def _encodings(self) -> dict[str, str]:
+        """Path -> what characters it is written in."""
+        return {path: read_text(path, self.encoding).encoding for _, path in self._files}
+
+
+def _ignore(error: RowError) -> None:
+    """Nobody asked."""

@@ -1,0 +1,196 @@
+"""Labelled lines: a text on each line behind its label, or a file of texts for each label.
+
+    1 What films featured the character Popeye Doyle ?      label: first
+    names.zip/names/Arabic.txt, names/Chinese.txt, ...       label: file
+
+The first form is that of many sets of sentences (TREC questions, film reviews); with `label: file`
+a whole line is a text, and its label is the name of the file it stands in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import pyarrow as pa
+from pydantic import Field
+
+from sonde.contracts.data import Field as RawField
+from sonde.contracts.data import RowError, Source
+from sonde.core.errors import StorageError
+from sonde.core.port import PART
+from sonde.core.text import to_json
+from sonde.data.sources._archive import Archive, archive_kind
+from sonde.data.sources._characters import lines
+from sonde.data.sources._csv import place, shorten
+from sonde.data.sources._encoding import Encoding, read_text
+from sonde.data.sources._fields import select, with_part
+from sonde.data.sources._files import expand, is_pattern, join, located, natural, stem
+from sonde.data.sources._values import ROWS
+from sonde.data.sources._within import hash_within, into_archive
+
+_SUFFIXES = (".txt", ".all", ".lines", ".txt.gz", ".all.gz", ".lines.gz")
+_ENDINGS = frozenset((".txt", ".all", ".lines", ".zip", ".tar", ".tgz", ".gz"))
+
+Tell = Callable[[RowError], None]
+
+
+class _File(NamedTuple):
+    """A file of lines, the part it is for, and the label of its lines where the name says it."""
+
+    part: str
+    path: str
+    label: str | None
+
+
+class LabelledLines(Source):
+    """Rows with `label` and `text`; separate files for validation and test are its parts."""
+
+    scan_version: ClassVar[int | None] = 1
+
+    path: str
+    """A file, several by a pattern such as `reviews-*.txt`, a folder of .txt files, or an archive
+    of them."""
+    valid: str | None = None
+    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
+    test: str | None = None
+    """The same of test rows."""
+    label: Literal["first", "last", "file"] = "first"
+    """Where the label of a text stands: before it on its line, behind it, or in the file's name."""
+    separator: str | None = Field(None, min_length=1)
+    """What stands between label and text; None for spaces and tabs, however many."""
+    encoding: Encoding = None
+    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+
+    def __init__(self, path: str | None = None, /, **options: Any) -> None:
+        """`LabelledLines("reviews.txt")`: the path may stand without its name."""
+        super().__init__(**({} if path is None else {"path": path}), **options)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """None: without its file there is nothing a contract test can read."""
+        return []
+
+    @property
+    def title(self) -> str:
+        """The file's name without what it ends with."""
+        return stem(self.path, _ENDINGS) or "lines"
+
+    def describe(self) -> str:
+        """Such as 'a label and a text on each line, latin-1, 2 files'."""
+        labels = len({file.label for file in self._files})
+        form = f"{labels} labels in file names" if self.label == "file" else "labelled lines"
+        encodings = sorted(set(self._encodings.values()))
+        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
+        return f"{form}, {' and '.join(encodings)}{several}"
+
+    def fields(self) -> Sequence[RawField]:
+        """`label` and `text`, and `#part` where there are separate files."""
+        parts = [RawField(PART, pa.string())] if self._has_parts else []
+        return [
+            RawField("label", pa.string(), "category"),
+            RawField("text", pa.string(), "text"),
+            *parts,
+        ]
+
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of train, then valid, then test, file by file, some thousands at a time.
+
+        Told to `on_error`, with the line number as `row`: a line without a label or a text.
+        """
+        wanted = select(self.path, [field.name for field in self.fields()], fields)
+        for file in self._files:
+            pairs = self._pairs(file, on_error or _ignore)
+            while some := list(islice(pairs, ROWS)):
+                labels, texts = zip(*some, strict=True)
+                columns = {"label": pa.array(labels, pa.string())}
+                columns["text"] = pa.array(texts, pa.string())
+                yield with_part(columns, file.part if self._has_parts else None, wanted, len(some))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files' bytes and the options that change how they are read."""
+        digest = hashlib.sha256()
+        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
+        digest.update(to_json(options).encode())
+        for file in self._files:
+            digest.update(f"{file.part}\0{file.label}\0".encode())
+            hash_within(file.path, digest)
+        return digest.hexdigest()
+
+    @property
+    def _has_parts(self) -> bool:
+        return self.valid is not None or self.test is not None
+
+    def _pairs(self, file: _File, tell: Tell) -> Iterator[tuple[str, str]]:
+        """Label and text of every line that has both; the others are told."""
+        for number, line in enumerate(lines(file.path, self._encodings[file.path]), 1):
+            where = place(file.path, number)
+            if not line.strip():
+                tell(RowError(number, "an empty row", "a text", where, harmless=True))
+                continue
+            label, text = self._divided(line) if file.label is None else (file.label, line.strip())
+            if label and text:
+                yield label, text
+                continue
+            order = "a text, then its label" if self.label == "last" else "a label, then a text"
+            between = "a space" if self.separator is None else repr(self.separator)
+            expected = f"{order}, with {between} between them"
+            tell(RowError(number, shorten(line.strip()), expected, where))
+
+    def _divided(self, line: str) -> tuple[str, str]:
+        """A line's label and text; one of them is empty where the line does not hold both."""
+        if self.label == "last":
+            pieces = line.strip().rsplit(self.separator, 1)[::-1]
+        else:
+            pieces = line.strip().split(self.separator, 1)
+        label, text = pieces if len(pieces) == 2 else (pieces[0], "")
+        return label.strip(), text.strip()
+
+    @cached_property
+    def _files(self) -> list[_File]:
+        """The files in the order they are read."""
+        places = {"train": self.path, "valid": self.valid, "test": self.test}
+        return [
+            _File(part, path, _name(path) if self.label == "file" else None)
+            for part, where in places.items()
+            if where is not None
+            for path in _expanded(where)
+        ]
+
+    @cached_property
+    def _encodings(self) -> dict[str, str]:
+        """Path -> what characters it is written in."""
+        return {file.path: read_text(file.path, self.encoding).encoding for file in self._files}
+
+
+def _expanded(where: str) -> list[str]:
+    """The files a path means, those in an archive too, in natural order."""
+    if not is_pattern(where) and into_archive(where) is None and _is_archive(where):
+        names = [n for n in Archive(where).members if n.lower().endswith(_SUFFIXES)]
+        kept = [n for n in names if not any(p.startswith((".", "_")) for p in PurePath(n).parts)]
+        if not kept:
+            raise StorageError(f"{where}: an archive without files that end with "
+                               f"{', '.join(_SUFFIXES)}")  # fmt: skip
+        return [join(where, name) for name in sorted(kept, key=natural)]
+    return expand(where, _SUFFIXES)
+
+
+def _is_archive(where: str) -> bool:
+    return Path(located(where)).is_file() and archive_kind(where) is not None
+
+
+def _name(path: str) -> str:
+    """A file's name without what it ends with: the label of its lines."""
+    return stem(path, _ENDINGS)
+
+
+def _ignore(error: RowError) -> None:
+    """Nobody asked."""

@@ -1,0 +1,172 @@
+"""Plain text files: a text on each line, or one long text in pieces.
+
+    path: names.txt                                  a row is a line
+    {path: shakespeare.txt.gz, unit: piece}          a row is 256 characters of one long text
+
+Rows have the field `text` and the number field `place`: the line's number, counted from 1, or how
+many characters stand before the piece. A long text is divided where it lies, its end for testing,
+by the split `time`:  {kind: time, by: place, valid: 0.05, test: 0.1}. No piece then lies in two
+parts, and none is among pieces that it goes on from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import pyarrow as pa
+from pydantic import Field
+
+from sonde.contracts.data import Field as RawField
+from sonde.contracts.data import RowError, Source
+from sonde.core.port import PART
+from sonde.core.text import to_json
+from sonde.data.sources._characters import lines, pieces
+from sonde.data.sources._encoding import Encoding, read_text
+from sonde.data.sources._fields import select, with_part
+from sonde.data.sources._files import expand, stem
+from sonde.data.sources._values import ROWS
+from sonde.data.sources._within import hash_within
+
+_SUFFIXES = (".txt", ".text", ".txt.gz", ".text.gz")
+_ENDINGS = frozenset((".txt", ".text", ".gz"))
+
+
+class _Row(NamedTuple):
+    """A line or a piece: where it stands in its file, its place, its text, and the place after."""
+
+    where: str
+    place: int
+    text: str
+    after: int
+
+
+class PlainText(Source):
+    """Rows with `text` and `place`; separate files for validation and test are its parts."""
+
+    scan_version: ClassVar[int | None] = 1
+
+    path: str
+    """A file, packed with gzip or not; several by a pattern such as `plays-*.txt`; or a folder of
+    .txt files. Places go on from file to file."""
+    valid: str | None = None
+    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
+    test: str | None = None
+    """The same of test rows."""
+    unit: Literal["line", "piece"] = "line"
+    """What a row is: a line, or a piece of one long text."""
+    length: int = Field(256, ge=1, le=2**20)
+    """Characters of a piece; the last one of a file may have fewer."""
+    encoding: Encoding = None
+    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+
+    def __init__(self, path: str | None = None, /, **options: Any) -> None:
+        """`PlainText("names.txt")`: the path may stand without its name."""
+        super().__init__(**({} if path is None else {"path": path}), **options)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """None: without its file there is nothing a contract test can read."""
+        return []
+
+    @property
+    def title(self) -> str:
+        """The file's name without what it ends with."""
+        return stem(self.path, _ENDINGS) or "text"
+
+    def describe(self) -> str:
+        """Such as 'a text on each line, utf-8' or 'pieces of 256 characters, utf-8, 3 files'."""
+        form = "a text on each line"
+        if self.unit == "piece":
+            form = f"pieces of {self.length:,} characters"
+        encodings = " and ".join(sorted(set(self._encodings.values())))
+        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
+        return f"{form}, {encodings}{several}"
+
+    def fields(self) -> Sequence[RawField]:
+        """`text` and `place`, and `#part` where there are separate files."""
+        assert self._encodings is not None  # missing and unreadable files are met here
+        parts = [RawField(PART, pa.string())] if self._has_parts else []
+        return [RawField("text", pa.string(), "text"), RawField("place", pa.int64()), *parts]
+
+    def scan(
+        self,
+        fields: Sequence[str] | None = None,
+        on_error: Callable[[RowError], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of train, then valid, then test, file by file, some thousands at a time.
+
+        Told to `on_error`: empty lines, and a row with a NUL character.
+        """
+        wanted = select(self.path, [field.name for field in self.fields()], fields)
+        before = dict.fromkeys(("train", "valid", "test"), 0)
+        for part, path in self._files:
+            rows = self._rows(path, before[part])
+            while some := list(islice(rows, ROWS)):
+                before[part] = some[-1].after
+                kept = [row for row in some if _readable(row, path, on_error or _ignore)]
+                columns = {
+                    "text": pa.array([row.text for row in kept], pa.string()),
+                    "place": pa.array([row.place for row in kept], pa.int64()),
+                }
+                if kept:
+                    yield with_part(columns, part if self._has_parts else None, wanted, len(kept))
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files' bytes and the options that change how they are read."""
+        digest = hashlib.sha256()
+        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
+        digest.update(to_json(options).encode())
+        for part, path in self._files:
+            digest.update(f"{part}\0".encode())
+            hash_within(path, digest)
+        return digest.hexdigest()
+
+    @property
+    def _has_parts(self) -> bool:
+        return self.valid is not None or self.test is not None
+
+    def _rows(self, path: str, before: int) -> Iterator[_Row]:
+        """Every row of a file, whose places go on from `before`."""
+        encoding = self._encodings[path]
+        if self.unit == "line":
+            for number, text in enumerate(lines(path, encoding), start=1):
+                yield _Row(f"line {number:,}", before + number, text, before + number)
+            return
+        place = before
+        for text in pieces(path, encoding, self.length):
+            yield _Row(f"character {place - before + 1:,}", place, text, place + len(text))
+            place += len(text)
+
+    @cached_property
+    def _files(self) -> list[tuple[str, str]]:
+        """Part and path of every file, in the order they are read."""
+        places = {"train": self.path, "valid": self.valid, "test": self.test}
+        given = [(part, place) for part, place in places.items() if place is not None]
+        return [(part, path) for part, place in given for path in expand(place, _SUFFIXES)]
+
+    @cached_property
+    def _encodings(self) -> dict[str, str]:
+        """Path -> what characters it is written in."""
+        return {path: read_text(path, self.encoding).encoding for _, path in self._files}
+
+
+def _readable(row: _Row, path: str, tell: Callable[[RowError], None]) -> bool:
+    """Whether a row is a text; one that is not is told."""
+    place = f"{path}, {row.where}"
+    if "\0" in row.text:
+        at = row.text.index("\0")
+        got = row.text[max(0, at - 10) : at + 10]
+        tell(RowError(row.place, got, "a text without NUL characters", place))
+        return False
+    if not row.text.strip() and row.where.startswith("line"):
+        tell(RowError(row.place, "an empty row", "a text", place, harmless=True))
+        return False
+    return True
+
+
+def _ignore(error: RowError) -> None:
+    """Nobody asked."""
