@@ -165,7 +165,8 @@ class Bundle:
             chunk = table.slice(start, batch_size)
             encoded = self._encoded(chunk)
             strange.add(chunk, encoded)
-            answers += self.task.answer(self._answered(encoded, chosen, start))
+            answered = self.task.answer(self._answered(encoded, chosen, start))
+            answers += self.task.completed(answered, chunk)
         strange.tell()
         return [answer | {"missing": missing} for answer in answers] if missing else answers
 
@@ -199,12 +200,13 @@ class Bundle:
         return self.task.Options.parse(options, where="options")
 
     def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
-        """What the task's `predict` gives for raw rows, as NumPy arrays.
+        """What the task's `predict` gives for raw rows, as NumPy; without fields what it draws.
 
         Raises:
             DataError: a value cannot be read.
         """
-        return self._answered(self._encoded(rows), options or self.task.Options())
+        encoded = self._encoded(rows) if rows.num_columns else {}
+        return self._answered(encoded, options or self.task.Options())
 
     def features(self, rows: pa.RecordBatch) -> np.ndarray:
         """(N, G) float32: what the heads read of these raw rows, the last hidden layer.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,7 @@ from sonde.core import seed
 from sonde.core.batch import Batch
 from sonde.core.device import resolve_device
 from sonde.core.errors import UsageError
+from sonde.core.notice import tell
 from sonde.core.port import Ports
 from sonde.data.batches import Gather, StoreBatches
 from sonde.data.samplers.sequential import Sequential
@@ -69,6 +70,7 @@ class RunContext(Context):
         self._augments = recipe.augment
         self._gathers: dict[tuple[str, ...], Gather] = {}
         self._built = 0
+        self._told: set[str] = set()
 
     def build(self, blueprint: Blueprint, inputs: Ports, outputs: Ports) -> nn.Module:
         """A network on the device, initialised from (seed, number of networks built before)."""
@@ -81,7 +83,7 @@ class RunContext(Context):
 
     def _give_vectors(self, network: nn.Module, inputs: Ports) -> None:
         """Start embeddings from the vectors that columns know."""
-        embeds = [module for module in network.modules() if isinstance(module, Embeds)]
+        embeds = list(_embeds(network))
         for name in inputs if embeds else ():
             column = self._data.columns.get(name)
             vectors = None if column is None else column.vectors()
@@ -112,7 +114,15 @@ class RunContext(Context):
         if names not in self._gathers:
             self._gathers[names] = Gather({name: self._data.store[name] for name in names})
         order = sampler or Sequential()
-        return StoreBatches(self._gathers[names], rows, order, batch_size, self.seed)
+        made = StoreBatches(self._gathers[names], rows, order, batch_size, self.seed)
+        if part == "train" and sampler is not None and (padding := made.padding()):
+            self._tell_once(f"padding    {padding}")
+        return made
+
+    def _tell_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            tell(message)
 
     def augment(self, batch: Batch) -> Batch:
         """The recipe's augmentations in order, drawn for the present step."""
@@ -127,3 +137,12 @@ class RunContext(Context):
             draw = seed.generator(f"mix {index}", self.device)
             inputs, targets = change.mix(inputs, targets, draw)
         return inputs, targets
+
+
+def _embeds(module: nn.Module) -> Iterator[Embeds]:
+    """The outermost modules that hold words: what one has inside is its own to begin."""
+    if isinstance(module, Embeds):
+        yield module
+        return
+    for child in module.children():
+        yield from _embeds(child)

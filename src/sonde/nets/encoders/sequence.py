@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sonde.core.batch import Batch, Padded
 from sonde.core.errors import UsageError
 from sonde.core.port import PAD, Port, Ports
+from sonde.nets.blocks.dropout import Dropout
 from sonde.nets.encoders._base import Encoder
 
 Tower = Callable[[int], tuple[nn.Module, int]]
@@ -26,12 +27,13 @@ class Steps(nn.Module):
     Args:
         ports: the sequence ports.
         width: E, of every step's vector.
+        freeze: whether words keep the vectors they start with.
 
     Raises:
         UsageError: ports share an alphabet and differ in size.
     """
 
-    def __init__(self, ports: Ports, *, width: int) -> None:
+    def __init__(self, ports: Ports, *, width: int, freeze: bool = False) -> None:
         super().__init__()
         tables: dict[str, nn.Module] = {}
         for name, port in ports.items():
@@ -42,6 +44,8 @@ class Steps(nn.Module):
                     f"the others with the alphabet {port.alphabet!r}. Let all of them name the "
                     "same `shares`."
                 )
+            if freeze and isinstance(table, nn.Embedding):
+                table.requires_grad_(False)
         order = list(tables)
         self.tables = nn.ModuleList(tables.values())
         self.table_of = {name: order.index(_alphabet(name, port)) for name, port in ports.items()}
@@ -52,6 +56,17 @@ class Steps(nn.Module):
         table = self.tables[self.table_of[name]]
         steps: Tensor = table(values.long() if isinstance(table, nn.Embedding) else values.float())
         return steps
+
+    def begin_small(self) -> None:
+        """Start words at random with a squared length of 1, not E as torch does.
+
+        A word that is met a few times can then move away from where chance has put it.
+        """
+        for table in self.tables:
+            if isinstance(table, nn.Embedding):
+                nn.init.normal_(table.weight, std=table.embedding_dim**-0.5)
+                with torch.no_grad():
+                    table.weight[PAD] = 0
 
     def begin(self, name: str, vectors: Tensor) -> None:
         """Start a port's words from (size, E) vectors, but where they are NaN.
@@ -79,11 +94,23 @@ class Sequence(Encoder):
         ports: the sequence ports.
         tower: makes what reads the steps of a port.
         width: E, of every step's vector.
+        dropout: probability in [0, 1) that a number of a step's vector is left out while training.
+        freeze: whether words keep the vectors they start with.
     """
 
-    def __init__(self, ports: Ports, *, tower: Tower, width: int) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        tower: Tower,
+        width: int,
+        dropout: float = 0.0,
+        freeze: bool = False,
+    ) -> None:
         super().__init__()
-        self.steps = Steps(ports, width=width)
+        self.steps = Steps(ports, width=width, freeze=freeze)
+        self.steps.begin_small()
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
         made = [tower(width) for _ in ports]
         self.names = tuple(ports)
         self.towers = nn.ModuleList(module for module, _ in made)
@@ -96,9 +123,9 @@ class Sequence(Encoder):
             padded = batch[name]
             assert isinstance(padded, Padded), f"{name} is a sequence and must be padded"
             values, lengths = at_least_one(padded)
-            read = tower(self.steps(name, values), lengths.clamp(min=1))
-            features.append(read * (lengths > 0)[:, None])
-        return torch.cat(features, dim=1)
+            read = tower(self.dropout(self.steps(name, values)), lengths.clamp(min=1))
+            features.append(read.masked_fill((lengths == 0)[:, None], 0.0))
+        return torch.cat(features, dim=1) if len(features) > 1 else features[0]
 
 
 def at_least_one(padded: Padded) -> Padded:
