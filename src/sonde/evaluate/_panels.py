@@ -8,11 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from sonde.contracts.data import Raw
-from sonde.contracts.panels import Curves, Heatmap, Panel, Rowlist, Sheet, Table
+from sonde.contracts.panels import Curves, Heatmap, Panel, Rowlist, Sheet, Table, Texts
 from sonde.core.picture import file_of
 from sonde.evaluate._html import Markup, element, folded, joined, scrolling, table
 from sonde.evaluate._matrix import matrix_picture, row_parts
 from sonde.evaluate._svg import chart, legend
+from sonde.evaluate._texts import texts_list
 from sonde.evaluate.contents import ShownRow
 
 _FIELDS_AT_ONCE = 6
@@ -47,6 +48,8 @@ def panel(shown: Panel, rows: ShownRows) -> Markup:
             return _rowlist(shown, rows)
         case Sheet():
             return _sheet(shown)
+        case Texts():
+            return figure(shown.title, texts_list(shown), note=shown.note, wide=True)
 
 
 def _table(shown: Table) -> Markup:

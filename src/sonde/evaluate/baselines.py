@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -18,6 +18,10 @@ from sonde.evaluate._design import features
 _MOST_ROWS = 100_000
 _MOST_WORK = 40_000_000
 """Rows x features x outputs that baselines are fitted on at most: about 20 s on two cores."""
+
+
+_MOST_LETTERS = 4_000_000
+"""Of all texts that n-grams are learned from: about 20 s on two cores."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,24 @@ Encodings = Callable[[np.ndarray], Arrays]
 """(n,) row numbers -> their dense encoded columns, with `#present:` arrays."""
 
 
+TextsOf = Callable[[np.ndarray], Mapping[str, Sequence[str]]]
+"""(n,) row numbers -> raw field -> their texts; nothing where no input is a text."""
+
+
 def run_baselines(
-    task: Task, encoded: Encodings, train: np.ndarray, test: np.ndarray, *, seed: int
+    task: Task,
+    encoded: Encodings,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    seed: int,
+    texts: TextsOf | None = None,
 ) -> dict[str, BaselineResult]:
     """Each baseline of a bound task, fitted on training rows, asked about test rows.
 
     A scalar becomes a number, NaN where missing; a category its index; a vector its values; a
     picture the means of square windows, at most 196 of them. Ports of varying length are left out
-    and named.
+    and named; rivals that read texts come first, and are given those as they stand in the data.
 
     Args:
         task: bound to fitted columns.
@@ -67,21 +81,63 @@ def run_baselines(
         train: (N,) numbers of the training rows.
         test: (n,) numbers of the test rows; their targets are not looked at.
         seed: of the sample and of the estimators.
+        texts: gives the raw texts of rows.
     """
     rivals = task.baselines()
+    found = {} if texts is None else _on_texts(task, encoded, (train, test), texts, seed)
     if not rivals:
-        return {}
+        return found
     answered = features(task.inputs, encoded(test), np.arange(len(test)))
     rows = train[_sample(len(train), _affordable(task, answered.numbers.shape[1]), seed)]
     known, places = encoded(rows), np.arange(len(rows))
     learned = features(task.inputs, known, places).design(_targets(task, known, places))
-    found = {}
     for name, baseline in rivals.items():
         began = time.perf_counter()
         predicted = task.predicted(baseline(learned, answered.design({}), seed))
         seconds = time.perf_counter() - began
         found[name] = BaselineResult(predicted, len(rows), len(train), seconds, answered.left_out)
     return found
+
+
+def _on_texts(
+    task: Task,
+    encoded: Encodings,
+    parts: tuple[np.ndarray, np.ndarray],
+    texts: TextsOf,
+    seed: int,
+) -> dict[str, BaselineResult]:
+    """The rivals that read texts too, learned from (train) and asked about (test) rows."""
+    train, test = parts
+    rivals = task.text_baselines()
+    asked = texts(test) if rivals else {}
+    if not asked:
+        return {}
+    rows = train[_sample(len(train), _MOST_ROWS, seed)]
+    known = texts(rows)
+    letters = sum(len(text) for field in known.values() for text in field)
+    affordable = max(1000, len(rows) * _letters(task) // max(1, letters))
+    kept = _sample(len(rows), affordable, seed)
+    rows, places = rows[kept], np.arange(len(kept))
+    known = {name: [field[at] for at in kept] for name, field in known.items()}
+    held = encoded(rows)
+    learned = features(task.inputs, held, places).design(_targets(task, held, places))
+    answered = features(task.inputs, encoded(test), np.arange(len(test)))
+    sequences = {name for name, port in task.inputs.items() if port.kind == "sequence"}
+    left_out = tuple(name for name in answered.left_out if name not in sequences)
+    found = {}
+    for name, baseline in rivals.items():
+        began = time.perf_counter()
+        given = replace(learned, texts=known), replace(answered.design({}), texts=asked)
+        predicted = task.predicted(baseline(*given, seed))
+        seconds = time.perf_counter() - began
+        found[name] = BaselineResult(predicted, len(rows), len(train), seconds, left_out)
+    return found
+
+
+def _letters(task: Task) -> int:
+    """Letters that n-grams are learned from at most; each class has weights of its own."""
+    classes = sum(p.size or 1 for p in task.outputs.values() if p.kind != "sequence")
+    return _MOST_LETTERS // max(1, classes // 4)
 
 
 def _affordable(task: Task, num_features: int) -> int:

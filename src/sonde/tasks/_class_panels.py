@@ -116,18 +116,25 @@ def by_class(judged: Judged, labels: Sequence[str]) -> Table:
 
 def most_wrong(judged: Judged, labels: Sequence[str]) -> Rowlist:
     """The wrong rows whose true class was thought least probable."""
+    at, remarks = worst(judged, labels)
+    wrong = int((judged.truth["index"] != judged.predicted["index"]).sum())
+    note = f"{wrong:,} of {len(judged.rows):,} rows are wrong."
+    return Rowlist("Most wrong", judged.rows[at].tolist(), remarks, note)
+
+
+def worst(judged: Judged, labels: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """(n,) places of those rows, at most a dozen, and what was said of each."""
     true, said = judged.truth["index"], judged.predicted["index"]
     wrong = np.flatnonzero(true != said)
     order = np.argsort(true_probability(judged.predicted, judged.truth)[wrong], kind="stable")
-    worst = wrong[order][:_MOST_ROWS]
+    at = wrong[order][:_MOST_ROWS]
     names = [*labels, f"a class {_UNSEEN}"]  # index -1 is the last name
     remarks = [
         f"said {labels[said[i]]} ({judged.predicted['probability'][i, said[i]]:.2f}), "
         f"is {names[true[i]]}"
-        for i in worst
+        for i in at
     ]
-    note = f"{len(wrong):,} of {len(true):,} rows are wrong."
-    return Rowlist("Most wrong", judged.rows[worst].tolist(), remarks, note)
+    return at, remarks
 
 
 def threshold(

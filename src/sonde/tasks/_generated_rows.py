@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from sonde.contracts.task import Judged, Predictor
-from sonde.core.errors import DataError, UsageError, listed
+from sonde.core.errors import DataError, UsageError
 from sonde.core.notice import say
+from sonde.tasks._lifelike import Eye
 from sonde.tasks._manifolds import nearest, within
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """Real rows compared at most: each is held against every drawn one."""
-_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -97,42 +97,30 @@ def judged_by(task: Generate, predictor: Predictor, judged: Judged) -> Judged:
         UsageError: the model needs something else than a picture, or is no classifier.
     """
     assert task.judge_by is not None
-    judge = predictor.beside(task.judge_by)
-    given = judge.task.given
-    if len(given) != 1:
-        raise UsageError(
-            f"judge_by {task.judge_by}: that model is given {listed(given)}, expected one that is "
-            "given a picture alone."
-        )
-    drawn, said = _seen(task, judge, given[0], judged.predicted["picture"])
-    real, _ = _seen(task, judge, given[0], judged.truth["picture"])
+    eye = Eye.of(task.judge_by, predictor)
+    sorts = _sorts(task, eye) if task.condition is not None else ""
+    column = task.columns[task.drawn]
+    ours, theirs = (
+        np.stack(column.decode(arrays["picture"])) for arrays in (judged.predicted, judged.truth)
+    )
+    drawn, real = eye.features(ours), eye.features(theirs)
     predicted = dict(judged.predicted) | {"features": drawn, "among real": within(drawn, real)}
     truth = dict(judged.truth) | {"features": real, "among drawn": within(real, drawn)}
     if task.condition is not None:
         wanted = np.array(task.classes)[judged.truth["class"]]
-        predicted["agrees"] = np.array(said) == wanted
+        predicted["agrees"] = np.array(eye.says(ours, sorts)) == wanted
     return replace(judged, predicted=predicted, truth=truth)
 
 
-def _seen(
-    task: Generate, judge: Predictor, field: str, pictures: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """(N, G) features of uint8 pictures, and what the judge answers, '' where nothing is asked."""
-    raw = np.stack(task.columns[task.drawn].decode(pictures))
-    features, said = [], []
-    targets = judge.task.targets
-    if task.condition is not None and len(targets) != 1:
+def _sorts(task: Generate, eye: Eye) -> str:
+    """The class that the named model says."""
+    asked = eye.model.task
+    if len(asked.targets) != 1:
         raise UsageError(
-            f"judge_by {task.judge_by}: a model of the task {judge.task.kind!r}, expected one that "
-            f"says a class, such as {task.condition!r}"
+            f"judge_by {task.judge_by}: a model of the task {asked.kind!r}, expected one that says "
+            f"a class, such as {task.condition!r}"
         )
-    for start in range(0, len(raw), _AT_ONCE):
-        tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(raw[start : start + _AT_ONCE])
-        rows = pa.RecordBatch.from_pydict({field: tensor})
-        features.append(judge.features(rows))
-        if task.condition is not None:
-            said += [str(row[targets[0]]) for row in judge.task.answer(judge.arrays(rows))]
-    return np.concatenate(features), said
+    return asked.targets[0]
 
 
 def flat(pictures: np.ndarray) -> np.ndarray:

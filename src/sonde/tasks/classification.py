@@ -23,6 +23,8 @@ from sonde.contracts.task import (
     Baseline,
     Judged,
     Loss,
+    Predictor,
+    RawRows,
     SupervisedTask,
     Task,
 )
@@ -31,7 +33,7 @@ from sonde.core.notice import say, tell
 from sonde.core.port import MISSING, Port, Ports
 from sonde.core.spec import Learned, Spec
 from sonde.metrics.cost import Cost
-from sonde.tasks import _class_panels, _classifiers, _decisions
+from sonde.tasks import _class_panels, _class_texts, _classifiers, _decisions, _ngrams
 from sonde.tasks._class_losses import balanced, class_loss
 from sonde.tasks._class_metrics import class_metrics
 from sonde.tasks._target import bound_target, shortest
@@ -250,6 +252,11 @@ class Classification(SupervisedTask):
             for name, rival in rivals.items()
         }
 
+    def text_baselines(self) -> Mapping[str, Baseline]:
+        """Logistic regression on n-grams."""
+        options: dict[str, Any] = {"target": self.target, "classes": self._classes}
+        return {_ngrams.LOGISTIC: partial(_ngrams.logistic, decide=self._decide, **options)}
+
     def pooled(self, folds: Sequence[tuple[Task, Judged]]) -> tuple[Task, Judged]:
         """All folds by the classes that any of them knows; of one it never met, a fold says 0."""
         column, name = self.columns[self.target], self.target
@@ -282,6 +289,11 @@ class Classification(SupervisedTask):
         settled = _decisions.Threshold(self.cut, self.cut_score)
         metric = Cost(costs=self._costs or ()) if self.threshold == "cost" else None
         return [*shown, _class_panels.threshold(judged, self._labels, settled, metric)]
+
+    def close_ups(self, predictor: Predictor, judged: Judged, raw: RawRows) -> list[Panel]:
+        """The surest mistakes in texts, with the words that led there."""
+        read = {name: self.columns[name] for name in self.inputs if name in self.columns}
+        return [*_class_texts.surest_mistakes(read, predictor, judged, self._labels, raw)]
 
     def _weighed(self) -> tuple[float, ...]:
         """(K,) what a row of each class counts for, () where all are alike."""

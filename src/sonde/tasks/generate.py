@@ -12,7 +12,6 @@ classifier, a `model.sonde` that reads such pictures, and its last hidden layer 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -30,7 +29,6 @@ from sonde.contracts.task import (
 from sonde.core.code import NOISE
 from sonde.core.errors import (
     DataError,
-    StorageError,
     UnknownColumn,
     UsageError,
     listed,
@@ -40,7 +38,6 @@ from sonde.core.notice import tell
 from sonde.core.port import ROW, Port, Ports
 from sonde.core.spec import Spec
 from sonde.data.columns.image import Image
-from sonde.data.sources._files import located
 from sonde.tasks import _generated_metrics as _scores
 from sonde.tasks import _generated_panels
 from sonde.tasks._frechet import Frechet
@@ -168,6 +165,11 @@ class Generate(Task):
         return {self.drawn: self._ports[self.drawn]}
 
     @property
+    def judges(self) -> tuple[str, ...]:
+        """The named classifier."""
+        return (self.judge_by,) if self.judge_by is not None else ()
+
+    @property
     def draws(self) -> bool:
         """It needs no rows."""
         return True
@@ -271,18 +273,6 @@ class Generate(Task):
             parts.append(as_pixels(found["picture"]))
         judged = beside(np.concatenate(parts), real)
         return judged if self.judge_by is None else judged_by(self, predictor, judged)
-
-    def refuse_missing_judge(self) -> None:
-        """Stop before training where the named classifier is not there.
-
-        Raises:
-            StorageError: it is not.
-        """
-        if self.judge_by is not None and not Path(located(self.judge_by)).is_file():
-            raise StorageError(
-                f"judge_by: there is no {self.judge_by}. Train a classifier of such pictures "
-                "first, or leave judge_by out."
-            )
 
     def panels(self, judged: Judged) -> list[Panel]:
         """Drawn pictures by class, real ones beside them, the most alike."""

@@ -16,7 +16,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -30,8 +29,6 @@ from sonde.contracts.task import (
     Predictor,
     SupervisedTask,
     Task,
-    encode_all,
-    stack,
 )
 from sonde.core.code import CODE, LOG_VARIANCE, NOISE, code_port
 from sonde.core.errors import UnknownColumn, UsageError, unknown
@@ -40,6 +37,7 @@ from sonde.core.spec import Learned, Spec
 from sonde.tasks import _code_panels
 from sonde.tasks._corruption import Corruption, intensities
 from sonde.tasks._drawn import bound, fixed, normal, prior, settled
+from sonde.tasks._frechet import Frechet
 from sonde.tasks._mixture import Mixture
 from sonde.tasks._part_metric import prefixed
 from sonde.tasks._rebuilders import PrincipalComponents
@@ -52,6 +50,7 @@ from sonde.tasks._rebuilt import (
     mean_over,
     sum_over,
 )
+from sonde.tasks._rebuilt_judged import judged
 from sonde.tasks._rebuilt_metrics import AnomalyAuc, RowError, VariationalBound, part_metrics
 from sonde.tasks._rebuilt_rows import TOLD, for_metrics, padded, rows_of, widest
 
@@ -60,9 +59,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from sonde.core.batch import Batch
-
-_DRAWS = 8
-"""Codes drawn for each test row to estimate its bound."""
 
 
 class Reconstruct(SupervisedTask):
@@ -103,6 +99,9 @@ class Reconstruct(SupervisedTask):
     mixture: int | None = Field(None, ge=1, le=1000)
     """Draws rows from so many normal distributions, fitted to the codes of validation rows, instead
     of from N(0, 1); then a plain autoencoder draws rows too."""
+    judge_by: str | None = Field(None, min_length=1)
+    """A `model.sonde` that sorts such pictures into classes: in the features of its last hidden
+    layer drawn pictures are compared with real ones (Fréchet distance)."""
     condition: tuple[str, ...] = ()
     """Columns that are told and not rebuilt, such as the class of what is to be drawn."""
     label: str | None = None
@@ -119,6 +118,8 @@ class Reconstruct(SupervisedTask):
             raise ValueError("a code that is drawn (beta, mixture) needs a width, such as code: 16")
         if self.anomalous is not None and self.label is None:
             raise ValueError(f"anomalous: {self.anomalous!r} is a class of which label? Name it")
+        if self.judge_by is not None and self.beta is None and self.mixture is None:
+            raise ValueError("judge_by compares drawn pictures: to draw some, give beta or mixture")
         if self.label is not None and self.label in self.condition:
             raise ValueError(f"{self.label!r} cannot be the label and a condition")
         return self
@@ -159,9 +160,19 @@ class Reconstruct(SupervisedTask):
         return bound
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The rebuilt columns, in order."""
+        return self._parts
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The label, where it says which rows are anomalous; what is rebuilt is no column more."""
         return (self.label,) if self.label is not None and self.anomalous is not None else ()
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The named classifier."""
+        return (self.judge_by,) if self.judge_by is not None else ()
 
     @property
     def draws(self) -> bool:
@@ -191,7 +202,7 @@ class Reconstruct(SupervisedTask):
     @property
     def outputs(self) -> Ports:
         """The rebuilt columns and the code."""
-        asked = {part.name: self._ports[part.name] for part in self._parts}
+        asked = {part.name: self._ports[part.name] for part in self.parts}
         asked[CODE] = code_port(self.code)
         if self.beta is not None:
             asked[LOG_VARIANCE] = code_port(self.code)
@@ -207,8 +218,8 @@ class Reconstruct(SupervisedTask):
         from sonde.core.batch import count, select, tensor_of
 
         inputs = select(batch, self.inputs)
-        draw = generator or fixed(0, tensor_of(batch, self._parts[0].name).device)
-        targets = self._asked(batch)
+        draw = generator or fixed(0, tensor_of(batch, self.parts[0].name).device)
+        targets = self.asked(batch)
         if self.corrupt is not None:
             inputs = self.corrupt.apply(inputs, self._rebuilt, draw)
             targets |= {} if training else self._given(inputs)
@@ -225,7 +236,7 @@ class Reconstruct(SupervisedTask):
         from sonde.core.batch import tensor_of
 
         losses, known = [], []
-        for part in self._parts:
+        for part in self.parts:
             losses.append(part.loss(outputs[part.name], tensor_of(targets, f"{part.place}:true")))
             known.append(tensor_of(targets, f"{part.place}:#known"))
         weights = torch.stack(known).any(dim=0).float()
@@ -233,13 +244,13 @@ class Reconstruct(SupervisedTask):
             weights = weights * (tensor_of(targets, "label") != self._odd).float()
         if self.beta is None:
             return Loss(mean_over(losses, known) * weights, weights)
-        costs = [part.nats(loss) for part, loss in zip(self._parts, losses, strict=True)]
+        costs = [part.nats(loss) for part, loss in zip(self.parts, losses, strict=True)]
         far = divergence(outputs[CODE].float(), outputs[LOG_VARIANCE].float())
         return Loss((sum_over(costs, known) + self.beta * far) * weights, weights)
 
     def read(self, outputs: Mapping[str, Tensor], options: Spec) -> Batch:
         """What is said, the code, and its divergence where it is drawn."""
-        found: Batch = {f"{p.place}:said": p.said(outputs[p.name]) for p in self._parts}
+        found: Batch = {f"{p.place}:said": p.said(outputs[p.name]) for p in self.parts}
         if CODE in outputs:
             found["code"] = outputs[CODE].float().flatten(1)
         if LOG_VARIANCE in outputs:
@@ -253,70 +264,50 @@ class Reconstruct(SupervisedTask):
         assert isinstance(options, Reconstruct.Options)
         if not inputs:
             return self._drawn(model, options)
-        clean, extra = self._asked(inputs), {}
+        clean, extra = self.asked(inputs), {}
         if options.corrupt and self.corrupt is not None:
-            draw = fixed(options.seed, tensor_of(inputs, self._parts[0].name).device)
+            draw = fixed(options.seed, tensor_of(inputs, self.parts[0].name).device)
             inputs = self.corrupt.apply(inputs, self._rebuilt, draw)
             extra = self._given(inputs)
         outputs = model(inputs)
         found = self.read(outputs, options)
         errors = [
             p.error(tensor_of(found, f"{p.place}:said"), tensor_of(clean, f"{p.place}:true"))
-            for p in self._parts
+            for p in self.parts
         ]
-        known = [tensor_of(clean, f"{p.place}:#known") for p in self._parts]
+        known = [tensor_of(clean, f"{p.place}:#known") for p in self.parts]
         found["anomaly"] = mean_over(errors, known)
         if options.draws and self.beta is not None:
             batches = (inputs, clean)
             found["bound"] = bound(
-                model, self._parts, batches, outputs, options.draws, options.seed + 1
+                model, self.parts, batches, outputs, options.draws, options.seed + 1
             )
         match options.give:
             case "all":
                 return found | extra
             case "reconstruction":
-                return {f"{part.place}:said": found[f"{part.place}:said"] for part in self._parts}
+                return {f"{part.place}:said": found[f"{part.place}:said"] for part in self.parts}
             case one:
                 return {one: found[one]}
 
     def answer(self, arrays: Arrays) -> list[Row]:
         """Each column as its data writes it, the code, the anomaly, the bound: what was asked."""
-        return rows_of(self._parts, self.columns, arrays)
+        return rows_of(self.parts, self.columns, arrays)
 
     def predicted(self, arrays: Arrays) -> Arrays:
         """The same, with numbers in the caller's unit and the likeliest class."""
-        return for_metrics(self._parts, self.columns, arrays, "said")
+        return for_metrics(self.parts, self.columns, arrays, "said")
 
     def truth(self, targets: Arrays) -> Arrays:
         """What the columns hold, as each column's metric looks at it, and who is anomalous."""
-        found = for_metrics(self._parts, self.columns, targets, "true")
+        found = for_metrics(self.parts, self.columns, targets, "true")
         if "label" in found and self.anomalous is not None:
             found["odd"] = found["label"] == self._odd
         return found
 
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
-        """On rows corrupted as in training, if so; the bound by eight draws of each code."""
-        from sonde.core.batch import as_arrays
-        from sonde.core.seed import key
-        from sonde.data.batches import batch_of
-
-        predicted: list[Arrays] = []
-        truth: list[Arrays] = []
-        rows: list[np.ndarray] = []
-        for number, chunk in enumerate(chunks):
-            draws, own = _DRAWS if self.beta is not None else 0, key(seed, "judge", number)
-            asked = self.Options(seed=own, corrupt=self.corrupt is not None, draws=draws)
-            found = dict(predictor.arrays(chunk, asked))
-            batch = batch_of({p.name: self.columns[p.name].encode(chunk) for p in self._parts})
-            true = as_arrays(self._asked(batch))
-            true |= {name: found.pop(name) for name in list(found) if name.endswith(":given")}
-            if self.label is not None and self.columns[self.label].reads[0] in chunk.schema.names:
-                encoded = encode_all(self.columns, [self.label], chunk)[self.label]
-                true["label"] = encoded.astype(np.int64)
-            predicted.append(self.predicted(found))
-            truth.append(self.truth(true))
-            rows.append(chunk.column("#row").to_numpy())
-        return Judged(stack(predicted), stack(truth), np.concatenate(rows))
+        """On rows corrupted as in training, if so; and drawn rows, where a classifier is named."""
+        return judged(self, predictor, chunks, seed)
 
     @property
     def main_metric(self) -> str:  # type: ignore[override]  # it follows the options
@@ -325,27 +316,32 @@ class Reconstruct(SupervisedTask):
 
     def metrics(self) -> Mapping[str, Metric]:
         """Over all columns, then each column's own."""
-        metrics = part_metrics(self._parts, corrupted=self.corrupt is not None)
-        whole: dict[str, Metric] = {"error": RowError(parts=self._parts)}
+        metrics = part_metrics(self.parts, corrupted=self.corrupt is not None)
+        whole: dict[str, Metric] = {"error": RowError(parts=self.parts)}
         if self.beta is not None:
-            whole = {"bound": VariationalBound(parts=self._parts), **whole}
+            whole = {"bound": VariationalBound(parts=self.parts), **whole}
         if self.anomalous is not None:
-            whole = {"anomaly auc": AnomalyAuc(parts=self._parts), **whole}
-        return {**whole, **metrics}
+            whole = {"anomaly auc": AnomalyAuc(parts=self.parts), **whole}
+        lifelike: dict[str, Metric] = {} if self.judge_by is None else {"frechet": Frechet()}
+        return {**whole, **metrics, **lifelike}
+
+    def watched(self) -> Mapping[str, Metric]:
+        """All of them but what drawing is scored by."""
+        return {name: metric for name, metric in self.metrics().items() if name != "frechet"}
 
     def baselines(self) -> Mapping[str, Baseline]:
         """Of rows without pictures: as many principal components as the code has, and the mean."""
-        if any(part.form == "grid" for part in self._parts):
+        if any(part.form == "grid" for part in self.parts):
             return {}
         odd = {} if self.anomalous is None else {str(self.label): self._odd}
-        rival = partial(PrincipalComponents, self._parts, list(self.inputs), without=odd)
+        rival = partial(PrincipalComponents, self.parts, list(self.inputs), without=odd)
         found: dict[str, Baseline] = {"mean": rival(width=0)}
         return {"principal components": rival(width=self.code), **found} if self.code else found
 
     def pooled(self, folds: Sequence[tuple[Task, Judged]]) -> tuple[Task, Judged]:
         """All folds together, where a fold may know fewer classes of a column than another."""
         tasks = [task for task, _ in folds if isinstance(task, Reconstruct)]
-        parts = widest([task._parts for task in tasks])
+        parts = widest([task.parts for task in tasks])
         alike = [(task, replace(j, predicted=padded(parts, j.predicted))) for task, j in folds]
         pooled = self.model_copy()
         pooled._parts = parts
@@ -353,13 +349,13 @@ class Reconstruct(SupervisedTask):
 
     def panels(self, judged: Judged) -> list[Panel]:
         """The codes in two dimensions, how large errors are, the rows that are rebuilt worst."""
-        error = mean_over(*errors_of(self._parts, judged.predicted, judged.truth)).numpy()
+        error = mean_over(*errors_of(self.parts, judged.predicted, judged.truth)).numpy()
         return _code_panels.panels(judged, error, self._labels, apart=self.anomalous is not None)
 
-    def _asked(self, batch: Batch) -> Batch:
+    def asked(self, batch: Batch) -> Batch:
         """By place, the columns as they are and which rows know them."""
         asked: Batch = {}
-        for part in self._parts:
+        for part in self.parts:
             own = {"true": batch[part.name], "#known": part.known(batch)}
             asked |= prefixed(own, part.place)
         return asked
@@ -368,7 +364,7 @@ class Reconstruct(SupervisedTask):
         """Corrupted pictures, to be compared with."""
         from sonde.core.batch import tensor_of
 
-        grids = [part for part in self._parts if part.form == "grid"]
+        grids = [part for part in self.parts if part.form == "grid"]
         return {f"{p.place}:given": intensities(tensor_of(inputs, p.name)) for p in grids}
 
     def _drawn(self, model: nn.Module, options: Reconstruct.Options) -> Batch:
@@ -381,7 +377,7 @@ class Reconstruct(SupervisedTask):
 
     @property
     def _rebuilt(self) -> Ports:
-        return {part.name: self._ports[part.name] for part in self._parts}
+        return {part.name: self._ports[part.name] for part in self.parts}
 
     @property
     def _width(self) -> int:

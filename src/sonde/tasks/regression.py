@@ -26,7 +26,7 @@ from sonde.metrics.mape import MeanAbsolutePercentageError
 from sonde.metrics.mean_quantile_loss import MeanQuantileLoss
 from sonde.metrics.r2 import R2
 from sonde.metrics.rmse import RootMeanSquaredError
-from sonde.tasks import _regressors, _value_losses, _value_panels
+from sonde.tasks import _ngrams, _regressors, _value_losses, _value_panels
 from sonde.tasks._target import bound_target
 
 if TYPE_CHECKING:
@@ -243,6 +243,12 @@ class Regression(SupervisedTask):
         return {
             name: partial(rival, target=self.target, **options) for name, rival in rivals.items()
         }
+
+    def text_baselines(self) -> Mapping[str, Baseline]:
+        """Ridge regression on n-grams, where one value is asked for that least squares gives."""
+        if self.objective in ("quantile", "poisson"):
+            return {}
+        return {_ngrams.RIDGE: partial(_ngrams.ridge, target=self.target)}
 
     def panels(self, judged: Judged) -> list[Panel]:
         """Answers beside the truth, what is left over, the worst mistakes."""

@@ -96,7 +96,8 @@ def refuse_suspects(recipe: Recipe, source: Source, train: np.ndarray) -> None:
     assert recipe.columns is not None
     columns = recipe.columns
     targets = set(recipe.task.targets)
-    answers = {f: columns[name].port for name in targets for f in columns[name].reads}
+    beside = {f for n in targets for o in columns[n].leans_on for f in columns[o].reads}
+    answers = {f: columns[n].port for n in targets for f in columns[n].reads if f not in beside}
     inputs = {f: None for name in columns if name not in targets for f in columns[name].reads}
     named = [f.name for f in source.fields() if not is_reserved(f.name)]
     _check_accepted(recipe, [*columns, *named])

@@ -16,6 +16,7 @@ from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products
 from sonde.data.store import Store
+from sonde.data.texts import raw_texts
 from sonde.evaluate.baselines import run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
 from sonde.run.bundle import BATCH, Bundle
@@ -67,12 +68,14 @@ def _rivals(
     task: Task, judged: Judged, prepared: Prepared
 ) -> tuple[dict[str, Arrays], dict[str, str]]:
     """What simple methods answer to the same rows, and what a reader must know of each."""
+    read = [task.columns[name] for name in task.inputs if name in task.columns]
     found = run_baselines(
         task,
         lambda asked: _encoded(prepared.data.store, asked),
         prepared.parts.train,
         judged.rows,
         seed=prepared.recipe.seed,
+        texts=lambda asked: raw_texts(read, prepared.source, asked),
     )
     notes = {name: result.note for name, result in found.items() if result.note}
     return {name: result.predicted for name, result in found.items()}, notes

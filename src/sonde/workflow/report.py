@@ -45,6 +45,9 @@ from sonde.workflow.weak import weak_panel
 _MOST_POINTS = 2000
 """Points of a learning curve: more than a screen can show."""
 
+_LOOKED_AT = 5000
+"""Rows of each part that a column is shown for its panels."""
+
 
 def report_run(
     directory: RunDirectory, bundle: Bundle, prepared: Prepared, judged: Judged, verdict: Verdict
@@ -117,10 +120,37 @@ def found_in(
     weak = weak_panel(bundle.task, judged, prepared)
     network = bundle.network
     return {
+        "What went in": _column_panels(prepared),
         "How it computes": network.panels() if isinstance(network, Showing) else [],
-        "Where it errs": [weak] if weak else [],
+        "Where it errs": [*_close_ups(bundle, prepared, judged), *([weak] if weak else [])],
         "What may flatter": audit_panels(directory),
     }
+
+
+def _column_panels(prepared: Prepared) -> list[Panel]:
+    """What columns show of the rows of each part, of which so many are looked at."""
+    found: list[Panel] = []
+    for name, column in prepared.columns.items():
+        if type(column).panels is Column.panels:  # it shows nothing: no row need be read
+            continue
+        parts = {}
+        for part in ("train", "valid", "test"):
+            rows = prepared.parts.part(part)
+            if len(rows):
+                some = np.linspace(0, len(rows) - 1, min(len(rows), _LOOKED_AT)).astype(np.int64)
+                parts[part] = prepared.data.store[name].take(rows[some])
+        found += column.panels(parts)
+    return found
+
+
+def _close_ups(bundle: Bundle, prepared: Prepared, judged: Judged) -> list[Panel]:
+    """What the task shows of a few rows by asking the model again."""
+
+    def raw(rows: Sequence[int]) -> pa.RecordBatch:
+        chunks = [*raw_rows(prepared.source, np.array(rows), len(rows))]
+        return pa.Table.from_batches(chunks).combine_chunks().to_batches()[0]
+
+    return bundle.task.close_ups(bundle, judged, raw)
 
 
 def _work(verdict: Verdict) -> str:

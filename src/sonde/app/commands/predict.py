@@ -55,7 +55,7 @@ def predict(
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
-    chosen: dict[str, Any] = dict(options)
+    chosen: dict[str, Any] = {name.replace("-", "_"): value for name, value in options.items()}
     notices: list[str] = []
     with listening(lambda message, *_: notices.append(message)):
         answers = bundle.predict(_rows(bundle, rows), **chosen)

@@ -121,7 +121,6 @@ class Adversarial(Paradigm):
                 f"paradigm adversarial learns to draw pictures, got the task {task.kind!r}. "
                 "Take  task: generate, or another paradigm."
             )
-        task.refuse_missing_judge()
         rows = self.batch_size * self.steps_of_critic
         batches = context.batches("train", rows, sampler=Shuffle())
         # shuffled, since only the first rows are looked at; training rows stand in where none are
