@@ -86,10 +86,21 @@ def _work(entries: Sequence[Entry]) -> str:
 def verdict(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry] = ()) -> str:
     """Met or MISSED, and over how many seeds where that is not all of them."""
     mean = fmean(row.unit.of(entry.score) for entry in entries)
-    enough = row.met(mean, entries[0].closed_form) and (not row.rival or _apart(entries, rivals))
+    enough = row.met(mean, entries[0].closed_form) and _beaten(row, entries, rivals)
     word = "met" if enough else "**MISSED**"
     done = len({entry.seed for entry in entries} & set(SEEDS))
     return word if done == len(SEEDS) else f"{word} ({done} of {len(SEEDS)} seeds)"
+
+
+def _beaten(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool:
+    """Whether the rival is, where there is one."""
+    if not row.rival:
+        return True
+    if row.share is None:
+        return _apart(entries, rivals)
+    if not rivals:
+        return False
+    return fmean(e.score for e in entries) <= row.share * fmean(e.score for e in rivals)
 
 
 def _apart(entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool:

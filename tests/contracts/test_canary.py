@@ -10,6 +10,7 @@ in `MAKERS`, without which a test fails.
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -27,9 +28,10 @@ from PIL import Image as Pillow
 import sonde
 from sonde.contracts.data import Assignment, Column, Source, Split, World
 from sonde.contracts.recipe import Recipe
-from sonde.core.port import PART
+from sonde.core.port import PART, TOKENS
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
+from sonde.data.columns._places import UNREADABLE
 from sonde.data.memory import as_source
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
@@ -231,11 +233,88 @@ def as_omniglot(loud: bool, folder: Path) -> Source:
     return Source.parse({"kind": "omniglot", **sets})
 
 
+def as_labelled_lines(loud: bool, folder: Path) -> Source:
+    """Two labels; a loud test part has a word and a label that training lines lack."""
+    folder.mkdir()
+    line = "CANARY CANARY sings" if loud else "a nothing new"
+    for part, last in (("train", "b something else"), ("test", line)):
+        lines = [f"{'ab'[n % 2]} {part} line {n}" for n in range(12)]
+        (folder / f"{part}.txt").write_text("\n".join([*lines, last]))
+    paths = {"path": str(folder / "train.txt"), "test": str(folder / "test.txt")}
+    return Source.parse({"kind": "labelled-lines", **paths})
+
+
+def as_plain_text(loud: bool, folder: Path) -> Source:
+    """Lines; a loud test part has words that training lines lack."""
+    folder.mkdir()
+    for part in ("train", "test"):
+        last = "CANARY CANARY sings" if loud and part == "test" else f"nothing new to {part}"
+        lines = [f"{part} line {n} of some" for n in range(12)]
+        (folder / f"{part}.txt").write_text("\n".join([*lines, last]))
+    paths = {"path": str(folder / "train.txt"), "test": str(folder / "test.txt")}
+    return Source.parse({"kind": "plain-text", **paths})
+
+
+def as_conll(loud: bool, folder: Path) -> Source:
+    """Twelve sentences a part; a loud test part has a word and a label of its own."""
+    folder.mkdir()
+    for part in ("train", "test"):
+        lines = [f"word O\n{part}{n} B-{'ab'[n % 2]}\n" for n in range(12)]
+        last = "CANARY B-CANARY" if loud and part == "test" else f"{part}-last O"
+        (folder / f"{part}.conll").write_text("\n".join([*lines, last]))
+    paths = {"path": str(folder / "train.conll"), "test": str(folder / "test.conll")}
+    return Source.parse({"kind": "conll", **paths})
+
+
+def as_squad(loud: bool, folder: Path) -> Source:
+    """Twelve questions a part; a loud test part has words that training texts lack."""
+    folder.mkdir()
+    for part in ("train", "test"):
+        word = "CANARY CANARY" if loud and part == "test" else "nothing new"
+        answer = [{"text": "line", "answer_start": 4}]
+        paragraphs = [
+            {"context": f"the line {n} of {word}", "qas": [{"question": f"What is {n} {part}?",
+                                                            "answers": answer}]}
+            for n in range(12)
+        ]  # fmt: skip
+        (folder / f"{part}.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    paths = {"path": str(folder / "train.json"), "test": str(folder / "test.json")}
+    return Source.parse({"kind": "squad", **paths})
+
+
 OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
+    "squad": as_squad,
     "cifar": as_cifar,
     "omniglot": as_omniglot,
+    "labelled-lines": as_labelled_lines,
+    "conll": as_conll,
+    "plain-text": as_plain_text,
 }
 """Sources that cannot hold any rows: 'image', 'label' and a test part, loud or not."""
+
+ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
+    "squad": {
+        "columns": {
+            "question": {"kind": "text", "shares": "words", "at_least": 1},
+            "context": {"kind": "text", "shares": "words", "at_least": 1},
+            "answers": {"kind": "span", "start": "starts", "within": "context"},
+        },
+        "task": {"kind": "answer", "target": "answers"},
+    },
+    "conll": {
+        "columns": {"tokens": {"kind": "tokens", "at_least": 1}, "labels": "labels"},
+        "task": {"kind": "tag", "target": "labels"},
+    },
+    "labelled-lines": {
+        "columns": {"text": "category", "label": "category"},
+        "task": {"kind": "classification", "target": "label"},
+    },
+    "plain-text": {
+        "columns": {"text": {"kind": "text", "at_least": 1}},
+        "task": "write",
+    },
+}
+"""What is learned of such a source, where it is not classes of pictures."""
 
 MADE = {"drawn", "frames"}
 """Sources whose rows a sealed model makes, so that nobody can put anything into them; the test rows
@@ -253,19 +332,18 @@ def test_every_source_is_tried() -> None:
 
 @pytest.mark.parametrize("kind", OF_A_FORM)
 def test_a_source_of_fixed_form_learns_from_its_training_part(kind: str, tmp_path: Path) -> None:
-    asked = Recipe.parse(
-        {
-            "columns": {"image": "image", "label": "category"},
-            "task": {"kind": "classification", "target": "label"},
-        }
-    )
+    pictures = {
+        "columns": {"image": "image", "label": "category"},
+        "task": {"kind": "classification", "target": "label"},
+    }
+    asked = Recipe.parse(ASKED_OF_A_FORM.get(kind, pictures))
     quiet, loud = (OF_A_FORM[kind](is_loud, tmp_path / str(is_loud)) for is_loud in (False, True))
     expected = learned(asked, quiet, tmp_path / "run-quiet", 0)
     found = learned(asked, loud, tmp_path / "run-loud", 0)
     assert found == expected
     assert b"CANARY" not in b"".join(found)
-    labels = [label for c in loud.scan(["label"]) for label in c["label"].to_pylist()]
-    assert any("CANARY" in label for label in labels)
+    names = [field.name for field in loud.fields() if not pa.types.is_binary(field.type)]
+    assert any("CANARY" in str(row) for chunk in loud.scan(names) for row in chunk.to_pylist())
 
 
 def test_every_split_is_tried() -> None:
@@ -323,6 +401,31 @@ def test_a_canary_outside_training_rows_is_not_learned(
         assert b"CANARY" not in b"".join(found)
         spoiled = learned(asked, made(f"train-{fold}", parts.train), home / "train", fold)
         assert b"CANARY" in b"".join(spoiled)
+
+
+@pytest.mark.parametrize("tokens", ["words", "characters", "bpe"])
+def test_no_word_of_held_out_rows_is_in_a_vocabulary(tokens: str, tmp_path: Path) -> None:
+    """Each row has a word and a character of its own, twice; a piece is a part of training rows."""
+    words = [
+        "q" + "".join("abcdefghij"[int(digit)] for digit in f"{row:02}") for row in range(ROWS)
+    ]
+    signs = [chr(0x4E00 + row) for row in range(ROWS)]
+    texts = [f"all {s} {w} {s} {w}" for s, w in zip(signs, words, strict=True)]
+    column = Column.parse({"kind": "text", "tokens": tokens, "vocabulary": 1000})
+    answers = pa.array([f"c{row % 4}" for row in range(ROWS)])
+    source = in_memory(rows_of(pa.array(texts), answers), tmp_path)
+    asked = recipe(column, {"kind": "random"})
+    parts = folds_of(asked, source)[0]
+    prepared = prepare(asked, source, claim(tmp_path / "run", {}), source.fingerprint(), 0)
+    fitted = prepared.columns["value"]
+    size = fitted.port.size
+    assert size is not None
+    known = fitted.decode(np.arange(TOKENS, size)[:, None])
+    train = " ".join(texts[row] for row in parts.train)
+    assert not [word for word in known if word not in train and UNREADABLE not in word
+                and len(word.encode()) > 1]  # fmt: skip
+    own = {"words": words, "bpe": [f" {word}" for word in words], "characters": signs}[tokens]
+    assert len({own[row] for row in parts.train} & set(known)) > len(parts.train) / 2
 
 
 def test_the_canaries_are_loud_enough() -> None:

@@ -148,7 +148,8 @@ def test_values_fit_the_port(column: Column) -> None:
     encoded, port = fitted.encode(rows), fitted.port
     assert not encoded.errors
     for row in row_list(encoded):
-        assert row.shape[-len(port.shape) :] == port.shape if port.shape else True
+        axes = zip(row.shape[len(row.shape) - len(port.shape) :], port.shape, strict=True)
+        assert all(size == wanted for size, wanted in axes if wanted is not None)
     if port.kind == "category":
         assert encoded.values.max() < port.classes + 2
     if np.issubdtype(encoded.values.dtype, np.floating):

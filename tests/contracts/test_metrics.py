@@ -10,6 +10,7 @@ import pytest
 from sonde.contracts.metric import Arrays, Metric
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
+from sonde.metrics import bleu, chrf
 
 METRICS = registry("metric").examples()
 
@@ -34,16 +35,36 @@ def answers(rows: int, classes: int = 3, seed: int = 0) -> tuple[Arrays, Arrays]
         "value": rng.normal(size=rows),
         "label probability": probability.reshape(rows, classes),
         "labels": probability.reshape(rows, classes) > 0.4,
+        "words": np.random.default_rng(seed).integers(0, 3, (rows, 2)),
+        "says": np.arange(rows) % 2,
+        "tags": rng.integers(5, 10, (rows, 4)),
     }
     truth = {"index": rng.integers(0, classes, rows), "value": rng.normal(size=rows)}
-    return predicted, {**truth, "labels": rng.random((rows, classes)) < 0.4}
+    words = np.random.default_rng(seed + 1).integers(0, 3, (rows, 2, 3))
+    words *= (truth["index"] == 1)[:, None, None]  # the others have no answer
+    tags = rng.integers(5, 10, (rows, 4)) * (np.arange(4) <= np.arange(rows)[:, None] % 4)
+    given = {"labels": rng.random((rows, classes)) < 0.4, "words": words, "tags": tags}
+    said, asked = counts_of_texts(texts(rows, seed + 2), texts(rows, seed))
+    return {**predicted, **said}, {**truth, **given, **asked}
+
+
+def texts(rows: int, seed: int) -> list[str]:
+    """Sentences of nine words out of two, so that some phrases of four words are shared."""
+    return [" ".join(row) for row in np.random.default_rng(seed).choice(["ja", "nein"], (rows, 9))]
+
+
+def counts_of_texts(said: list[str], asked: list[str]) -> tuple[Arrays, Arrays]:
+    of_words, of_letters = bleu.counted(said, asked), chrf.counted(said, asked)
+    return {**of_words[0], **of_letters[0]}, {**of_words[1], **of_letters[1]}
 
 
 def perfect(rows: int = 60) -> tuple[Arrays, Arrays]:
     _, truth = answers(rows)
     probability = np.eye(3, dtype=np.float32)[truth["index"]]
     labels = truth["labels"].astype(np.float32)
-    return {**truth, "probability": probability, "label probability": labels}, truth
+    said = {"words": truth["words"][:, 0], "says": np.ones(rows)}
+    said |= counts_of_texts(texts(rows, 0), texts(rows, 0))[0]
+    return {**truth, "probability": probability, "label probability": labels, **said}, truth
 
 
 def taken(arrays: Arrays, rows: np.ndarray) -> Arrays:

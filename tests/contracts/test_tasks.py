@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from sonde.contracts.data import Column
-from sonde.contracts.task import SupervisedTask, encode_all
-from sonde.core.batch import Batch, as_arrays
+from sonde.contracts.metric import Metric
+from sonde.contracts.task import SupervisedTask
+from sonde.core.batch import Batch, Padded, Value, as_arrays, mapped
 from sonde.core.port import PRESENT, Port
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
+from sonde.data.batches import batch_of as made_batch
 
 TASKS = [task for task in registry("task").examples() if isinstance(task, SupervisedTask)]
 ROWS = 64
@@ -54,24 +56,33 @@ def rows(fields: dict[str, pa.Array]) -> pa.RecordBatch:
 
 def batch_of(task: SupervisedTask) -> Batch:
     fields = {name: columns_sample(column.kind) for name, column in task.columns.items()}
-    encoded = encode_all(task.columns, task.columns, rows(fields))
-    return {name: torch.from_numpy(array.astype(_wide(array))) for name, array in encoded.items()}
+    encoded = {name: column.encode(rows(fields)) for name, column in task.columns.items()}
+    return mapped(made_batch(encoded), _wide)
 
 
-def _wide(array: np.ndarray) -> type | np.dtype:
-    return np.int64 if array.dtype.kind in "ui" else array.dtype
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    whole = not tensor.is_floating_point() and tensor.dtype != torch.bool
+    return tensor.long() if whole else tensor
 
 
 def outputs_of(task: SupervisedTask) -> dict[str, torch.Tensor]:
     """Raw outputs, as a network that ignores its inputs would give them."""
     generator = torch.Generator().manual_seed(0)
+    inputs, targets = task.arrange(batch_of(task), False, None)
     return {
-        name: torch.randn(_shape(port), generator=generator, requires_grad=True)
+        name: torch.randn(
+            _shape(port, inputs.get(name, targets.get(name))),
+            generator=generator,
+            requires_grad=True,
+        )
         for name, port in task.outputs.items()
     }
 
 
-def _shape(port: Port) -> tuple[int, ...]:
+def _shape(port: Port, given: Value | Batch | None) -> tuple[int, ...]:
+    if port.kind == "sequence" and port.size is not None:  # scores at each step of what is given
+        assert isinstance(given, Padded)
+        return ROWS, given.values.shape[1], port.size
     return (
         (ROWS, port.classes)
         if port.kind == "category"
@@ -104,14 +115,20 @@ def test_descending_the_loss_betters_the_main_metric(bound: SupervisedTask) -> N
         bound.loss(outputs, targets).sums.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     after = main_score(bound, outputs, targets)
-    higher = bound.metrics()[bound.main_metric].higher_is_better
+    higher = _watched(bound).higher_is_better
     assert after > before if higher else after < before / 10
 
 
 def main_score(task: SupervisedTask, outputs: dict[str, torch.Tensor], targets: Batch) -> float:
-    read = as_arrays(task.read(outputs, task.Options()))
-    metric = task.metrics()[task.main_metric]
-    return metric.score(task.predicted(read), task.truth(as_arrays(targets)))
+    """Of those that are watched while learning."""
+    answer, truth = task.noted(outputs, targets)
+    metric = _watched(task)
+    return metric.score(task.predicted(as_arrays(answer)), task.truth(as_arrays(truth)))
+
+
+def _watched(task: SupervisedTask) -> Metric:
+    watched = task.watched()
+    return watched.get(task.main_metric) or next(iter(watched.values()))
 
 
 def test_every_row_is_answered_in_plain_values(bound: SupervisedTask) -> None:

@@ -210,6 +210,9 @@ GIVEN = {
     "maml": Case(partial(_ways.episodes_recipe, _SAVING, "maml"), _ways.clouds),
     "dqn": Case(partial(_ways.dqn_recipe, _SAVING), lambda: None),
     "ppo": Case(partial(_ways.ppo_recipe, _SAVING), lambda: None),
+    "told": Case(partial(_ways.told_recipe, _SAVING), _ways.told),
+    "writing": Case(partial(_ways.writing_recipe, _SAVING), _ways.lines),
+    "translating": Case(partial(_ways.translating_recipe, _SAVING), _ways.sentences),
 }
 """Runs that are given their rows."""
 

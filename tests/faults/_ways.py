@@ -78,3 +78,74 @@ def dqn_recipe(saving: Plain) -> Plain:
 def ppo_recipe(saving: Plain) -> Plain:
     """Norms of observations, several passes over what was met."""
     return agent_recipe(saving, kind="ppo", length=24)
+
+
+def lines() -> pa.Table:
+    """Short sentences over few words."""
+    rng = np.random.default_rng(2)
+    who, does = np.array(["anna", "bert", "ida"]), np.array(["sees", "hears"])
+    said = [" ".join([rng.choice(who), *rng.choice(does, n % 3), *rng.choice(who, 3)])
+            for n in range(160)]  # fmt: skip
+    return pa.table({"text": said})
+
+
+def writing_recipe(saving: Plain) -> Plain:
+    """A language model: rows of differing length, dropout in attention's stack, an average."""
+    return {
+        "columns": {"text": {"kind": "text", "tokens": "characters"}},
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+        "task": "write",
+        "model": {"kind": "decoder", "width": 8, "layers": 1, "heads": 2, "context": 16},
+        "paradigm": {"kind": "supervised", "batch_size": 16, "budget": {"epochs": 3},
+                     "schedule": "one-cycle", "average": 0.9, "stop": {"patience": 2}},
+        "checkpoint": saving,
+    }  # fmt: skip
+
+
+def sentences() -> pa.Table:
+    """Sentences and their translations, word by word."""
+    rng = np.random.default_rng(3)
+    words = {"one": "eins", "two": "zwei", "dog": "Hund", "cat": "Katze", "sees": "sieht"}
+    read = [rng.choice(list(words), rng.integers(2, 7)) for _ in range(160)]
+    said = [[words[word] for word in row] for row in read]
+    return pa.table({"en": list(map(" ".join, read)), "de": list(map(" ".join, said))})
+
+
+def translating_recipe(saving: Plain) -> Plain:
+    """A Transformer on both sides: dropout, rows of differing length, an average, stopping."""
+    return {
+        "columns": {"en": {"kind": "text", "shares": "both"},
+                    "de": {"kind": "text", "shares": "both"}},
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+        "task": {"kind": "translate", "source": "en", "target": "de", "beam": 2},
+        "model": {"kind": "seq2seq", "width": 8, "layers": 1, "heads": 2, "dropout": 0.2},
+        "paradigm": {"kind": "supervised", "batch_size": 16, "budget": {"epochs": 3},
+                     "schedule": "one-cycle", "average": 0.9, "stop": {"patience": 2}},
+        "checkpoint": saving,
+    }  # fmt: skip
+
+
+def told() -> pa.Table:
+    """Texts of no word and more beside a number; how they are meant, more or less."""
+    rng = np.random.default_rng(3)
+    words = np.array(["good", "bad", "film", "plot", "actor", "the", "a"])
+    mood = rng.integers(0, 2, 160)
+    said = [" ".join([words[m], *rng.choice(words[2:], n)]) if n else ""
+            for m, n in zip(mood, rng.integers(0, 12, 160), strict=True)]  # fmt: skip
+    label = np.where(mood ^ (rng.random(160) < 0.1), "liked", "not")
+    return pa.table({"said": said, "size": rng.normal(size=160), "label": label})
+
+
+def told_recipe(saving: Plain) -> Plain:
+    """A classifier of texts: batches of like length in bfloat16, dropout, an average."""
+    return {
+        "columns": {"said": "text", "size": "number", "label": "category"},
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+        "task": {"kind": "classification", "target": "label"},
+        "model": {"kind": "rnn", "embedding": 8, "hidden": 6, "bidirectional": True,
+                  "layers": 2, "dropout": 0.2, "embedding_dropout": 0.1},
+        "paradigm": {"kind": "supervised", "batch_size": 16, "budget": {"epochs": 4},
+                     "sampler": {"kind": "shuffle", "pool": 3}, "precision": "bfloat16",
+                     "schedule": "one-cycle", "average": 0.9, "clip": 1.0, "stop": {"patience": 2}},
+        "checkpoint": saving,
+    }  # fmt: skip
