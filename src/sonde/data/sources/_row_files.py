@@ -15,17 +15,18 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
 
-from sonde.contracts.data import Field, RowError, Source
+from sonde.contracts.data import Field, RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
 from sonde.data.sources._fields import check_names, select, with_part
 from sonde.data.sources._files import expand, hash_file, is_pattern, located, stem
 from sonde.data.sources._forms import common_type, plain_batch
+from sonde.data.sources._in_parts import InParts, ignore, several
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -42,7 +43,7 @@ class Form(NamedTuple):
     folders: dict[str, str | None]
 
 
-class RowFiles(Source):
+class RowFiles(InParts):
     """The base of sources that read typed rows; a format says how it reads one file."""
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -52,19 +53,6 @@ class RowFiles(Source):
 
     path: str
     """A file, several by a pattern such as `sales-*.parquet`, or a folder of them."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
-
-    def __init__(self, path: str | None = None, /, **options: Any) -> None:
-        """`Parquet("houses.parquet")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: without its file there is nothing a contract test can read."""
-        return []
 
     @property
     def title(self) -> str:
@@ -74,9 +62,8 @@ class RowFiles(Source):
     def describe(self) -> str:
         """Such as '14 columns, parquet, 3 files'."""
         count = len(self._types) - (PART in self._types)
-        files = sum(map(len, self._files.values()))
-        several = f", {files:,} files" if files > 1 else ""
-        return f"{count:,} column{'s' if count > 1 else ''}, {self.kind}{several}"
+        files = [path for paths in self._files.values() for path in paths]
+        return f"{count:,} column{'s' if count > 1 else ''}, {self.kind}{several(files)}"
 
     def fields(self) -> Sequence[Field]:
         """Every field with its type, those of folders as text, and `#part` where there is one."""
@@ -92,7 +79,7 @@ class RowFiles(Source):
         for part, paths in self._files.items():
             of = part if PART in self._types else None
             for path in paths:
-                for columns, count in self._read(path, wanted, on_error or _ignore):
+                for columns, count in self._read(path, wanted, on_error or ignore):
                     yield with_part(columns, of, wanted, count)
 
     def fingerprint(self) -> str:
@@ -142,12 +129,7 @@ class RowFiles(Source):
     @cached_property
     def _files(self) -> dict[str, list[str]]:
         """Part -> its files."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
-        return {
-            part: expand(place, self.suffixes)
-            for part, place in places.items()
-            if place is not None
-        }
+        return {part: expand(place, self.suffixes) for part, place in self._places()}
 
     @cached_property
     def _forms(self) -> dict[str, Form]:
@@ -196,7 +178,3 @@ def _check_alike(first_path: str, forms: dict[str, Form], path: str) -> None:
     differences = " and ".join(f"{verb} {listed(sorted(names))}" for verb, names in pairs if names)
     raise DataError(f"{path} has not the columns of {first_path}: it {differences}. "
                     "Make them alike.")  # fmt: skip
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

@@ -12,16 +12,16 @@ or tabs between them, of which one is the word and one its label.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
 from sonde.core.port import PART
 from sonde.core.text import to_json
@@ -29,7 +29,7 @@ from sonde.data.sources._characters import lines
 from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import expand, stem
+from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
 from sonde.data.sources._within import hash_within
 
@@ -47,17 +47,15 @@ class _Sentence(NamedTuple):
     labels: list[str]
 
 
-class Conll(Source):
+class Conll(InParts):
     """Rows with `tokens` and `labels`, lists of equal length; several files are its parts."""
 
+    endings: ClassVar[Collection[str]] = _ENDINGS
+    untitled: ClassVar[str] = "words"
     scan_version: ClassVar[int | None] = 1
 
     path: str
     """A file, several by a pattern such as `news-*.conll`, or a folder of .conll files."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
     token: int = 0
     """Which column of a line is the word, counted from 0; from the end where below 0."""
     label: int = -1
@@ -69,25 +67,10 @@ class Conll(Source):
     encoding: Encoding = None
     """None takes a byte order mark's word, then UTF-8, then Latin-1."""
 
-    def __init__(self, path: str | None = None, /, **options: Any) -> None:
-        """`Conll("news.conll")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: without its file there is nothing a contract test can read."""
-        return []
-
-    @property
-    def title(self) -> str:
-        """The file's name without what it ends with."""
-        return stem(self.path, _ENDINGS) or "words"
-
     def describe(self) -> str:
         """Such as 'labelled words, utf-8, 3 files'."""
-        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
         encodings = " and ".join(sorted(set(self._encodings.values())))
-        return f"labelled words, {encodings}{several}"
+        return f"labelled words, {encodings}{several(self._files)}"
 
     def fields(self) -> Sequence[RawField]:
         """`tokens` and `labels`, and `#part` where there are separate files."""
@@ -109,7 +92,7 @@ class Conll(Source):
         """
         wanted = select(self.path, [field.name for field in self.fields()], fields)
         for part, path in self._files:
-            sentences = self._sentences(path, on_error or _ignore)
+            sentences = self._sentences(path, on_error or ignore)
             count = 0
             while some := list(islice(sentences, ROWS)):
                 listed = pa.list_(pa.string())
@@ -169,22 +152,12 @@ class Conll(Source):
         """How many columns a line must have for the word and the label to be two of them."""
         return max(2, *(at + 1 if at >= 0 else -at for at in (self.token, self.label)))
 
-    @property
-    def _has_parts(self) -> bool:
-        return self.valid is not None or self.test is not None
-
     @cached_property
     def _files(self) -> list[tuple[str, str]]:
         """Part and path of every file, in the order they are read."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
-        given = ((part, where) for part, where in places.items() if where is not None)
-        return [(part, path) for part, where in given for path in expand(where, _SUFFIXES)]
+        return self._expanded(_SUFFIXES)
 
     @cached_property
     def _encodings(self) -> dict[str, str]:
         """Path -> what characters it is written in."""
         return {path: read_text(path, self.encoding).encoding for _, path in self._files}
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

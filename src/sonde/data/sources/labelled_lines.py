@@ -10,17 +10,17 @@ a whole line is a text, and its label is the name of the file it stands in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import StorageError
 from sonde.core.port import PART
 from sonde.core.text import to_json
@@ -30,6 +30,7 @@ from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import expand, is_pattern, join, located, natural, stem
+from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
 from sonde.data.sources._within import hash_within, into_archive
 
@@ -47,18 +48,16 @@ class _File(NamedTuple):
     label: str | None
 
 
-class LabelledLines(Source):
+class LabelledLines(InParts):
     """Rows with `label` and `text`; separate files for validation and test are its parts."""
 
+    endings: ClassVar[Collection[str]] = _ENDINGS
+    untitled: ClassVar[str] = "lines"
     scan_version: ClassVar[int | None] = 1
 
     path: str
     """A file, several by a pattern such as `reviews-*.txt`, a folder of .txt files, or an archive
     of them."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
     label: Literal["first", "last", "file"] = "first"
     """Where the label of a text stands: before it on its line, behind it, or in the file's name."""
     separator: str | None = Field(None, min_length=1)
@@ -66,27 +65,12 @@ class LabelledLines(Source):
     encoding: Encoding = None
     """None takes a byte order mark's word, then UTF-8, then Latin-1."""
 
-    def __init__(self, path: str | None = None, /, **options: Any) -> None:
-        """`LabelledLines("reviews.txt")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: without its file there is nothing a contract test can read."""
-        return []
-
-    @property
-    def title(self) -> str:
-        """The file's name without what it ends with."""
-        return stem(self.path, _ENDINGS) or "lines"
-
     def describe(self) -> str:
         """Such as 'a label and a text on each line, latin-1, 2 files'."""
         labels = len({file.label for file in self._files})
         form = f"{labels} labels in file names" if self.label == "file" else "labelled lines"
         encodings = sorted(set(self._encodings.values()))
-        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
-        return f"{form}, {' and '.join(encodings)}{several}"
+        return f"{form}, {' and '.join(encodings)}{several(self._files)}"
 
     def fields(self) -> Sequence[RawField]:
         """`label` and `text`, and `#part` where there are separate files."""
@@ -108,7 +92,7 @@ class LabelledLines(Source):
         """
         wanted = select(self.path, [field.name for field in self.fields()], fields)
         for file in self._files:
-            pairs = self._pairs(file, on_error or _ignore)
+            pairs = self._pairs(file, on_error or ignore)
             while some := list(islice(pairs, ROWS)):
                 labels, texts = zip(*some, strict=True)
                 columns = {"label": pa.array(labels, pa.string())}
@@ -124,10 +108,6 @@ class LabelledLines(Source):
             digest.update(f"{file.part}\0{file.label}\0".encode())
             hash_within(file.path, digest)
         return digest.hexdigest()
-
-    @property
-    def _has_parts(self) -> bool:
-        return self.valid is not None or self.test is not None
 
     def _pairs(self, file: _File, tell: Tell) -> Iterator[tuple[str, str]]:
         """Label and text of every line that has both; the others are told."""
@@ -157,11 +137,9 @@ class LabelledLines(Source):
     @cached_property
     def _files(self) -> list[_File]:
         """The files in the order they are read."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
         return [
             _File(part, path, _name(path) if self.label == "file" else None)
-            for part, where in places.items()
-            if where is not None
+            for part, where in self._places()
             for path in _expanded(where)
         ]
 
@@ -190,7 +168,3 @@ def _is_archive(where: str) -> bool:
 def _name(path: str) -> str:
     """A file's name without what it ends with: the label of its lines."""
     return stem(path, _ENDINGS)
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

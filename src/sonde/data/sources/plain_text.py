@@ -12,22 +12,22 @@ parts, and none is among pieces that it goes on from.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
 from pydantic import Field
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.port import PART
 from sonde.core.text import to_json
 from sonde.data.sources._characters import lines, pieces
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import expand, stem
+from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
 from sonde.data.sources._within import hash_within
 
@@ -44,18 +44,16 @@ class _Row(NamedTuple):
     after: int
 
 
-class PlainText(Source):
+class PlainText(InParts):
     """Rows with `text` and `place`; separate files for validation and test are its parts."""
 
+    endings: ClassVar[Collection[str]] = _ENDINGS
+    untitled: ClassVar[str] = "text"
     scan_version: ClassVar[int | None] = 1
 
     path: str
     """A file, packed with gzip or not; several by a pattern such as `plays-*.txt`; or a folder of
     .txt files. Places go on from file to file."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
     unit: Literal["line", "piece"] = "line"
     """What a row is: a line, or a piece of one long text."""
     length: int = Field(256, ge=1, le=2**20)
@@ -63,28 +61,13 @@ class PlainText(Source):
     encoding: Encoding = None
     """None takes a byte order mark's word, then UTF-8, then Latin-1."""
 
-    def __init__(self, path: str | None = None, /, **options: Any) -> None:
-        """`PlainText("names.txt")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: without its file there is nothing a contract test can read."""
-        return []
-
-    @property
-    def title(self) -> str:
-        """The file's name without what it ends with."""
-        return stem(self.path, _ENDINGS) or "text"
-
     def describe(self) -> str:
         """Such as 'a text on each line, utf-8' or 'pieces of 256 characters, utf-8, 3 files'."""
         form = "a text on each line"
         if self.unit == "piece":
             form = f"pieces of {self.length:,} characters"
         encodings = " and ".join(sorted(set(self._encodings.values())))
-        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
-        return f"{form}, {encodings}{several}"
+        return f"{form}, {encodings}{several(self._files)}"
 
     def fields(self) -> Sequence[RawField]:
         """`text` and `place`, and `#part` where there are separate files."""
@@ -107,7 +90,7 @@ class PlainText(Source):
             rows = self._rows(path, before[part])
             while some := list(islice(rows, ROWS)):
                 before[part] = some[-1].after
-                kept = [row for row in some if _readable(row, path, on_error or _ignore)]
+                kept = [row for row in some if _readable(row, path, on_error or ignore)]
                 columns = {
                     "text": pa.array([row.text for row in kept], pa.string()),
                     "place": pa.array([row.place for row in kept], pa.int64()),
@@ -125,10 +108,6 @@ class PlainText(Source):
             hash_within(path, digest)
         return digest.hexdigest()
 
-    @property
-    def _has_parts(self) -> bool:
-        return self.valid is not None or self.test is not None
-
     def _rows(self, path: str, before: int) -> Iterator[_Row]:
         """Every row of a file, whose places go on from `before`."""
         encoding = self._encodings[path]
@@ -144,9 +123,7 @@ class PlainText(Source):
     @cached_property
     def _files(self) -> list[tuple[str, str]]:
         """Part and path of every file, in the order they are read."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
-        given = [(part, place) for part, place in places.items() if place is not None]
-        return [(part, path) for part, place in given for path in expand(place, _SUFFIXES)]
+        return self._expanded(_SUFFIXES)
 
     @cached_property
     def _encodings(self) -> dict[str, str]:
@@ -166,7 +143,3 @@ def _readable(row: _Row, path: str, tell: Callable[[RowError], None]) -> bool:
         tell(RowError(row.place, "an empty row", "a text", place, harmless=True))
         return False
     return True
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

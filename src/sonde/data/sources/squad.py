@@ -11,21 +11,21 @@ context; `answers` and `starts` are lists, empty where the context does not answ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
 from sonde.core.port import PART
 from sonde.core.text import from_json, to_json
 from sonde.data.sources._csv import shorten
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import expand, stem
+from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._within import hash_within, open_within
 
 _ROWS = 256
@@ -52,36 +52,19 @@ class _Wrong(NamedTuple):
     expected: str
 
 
-class Squad(Source):
+class Squad(InParts):
     """Files of SQuAD's form; separate files for validation and test are its parts."""
 
+    endings: ClassVar[Collection[str]] = _SUFFIXES
+    untitled: ClassVar[str] = "questions"
     scan_version: ClassVar[int | None] = 1
 
     path: str
     """A file, or several by a pattern such as `train-*.json`."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
-
-    def __init__(self, path: str | None = None, /, **options: Any) -> None:
-        """`Squad("train.json")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: without its file there is nothing a contract test can read."""
-        return []
-
-    @property
-    def title(self) -> str:
-        """The file's name without `.json` and `.gz`."""
-        return stem(self.path, _SUFFIXES) or "questions"
 
     def describe(self) -> str:
         """Such as 'questions about texts, 2 files'."""
-        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
-        return f"questions about texts{several}"
+        return f"questions about texts{several(self._files)}"
 
     def fields(self) -> Sequence[RawField]:
         """The question and its context, and the answers as lists; `#part` of separate files."""
@@ -108,7 +91,7 @@ class Squad(Source):
         known = [*_TYPES, *([PART] if self._has_parts else [])]
         wanted = select(self.path, known, fields)
         for part, path in self._files:
-            rows = _rows(path, on_error or _ignore)
+            rows = _rows(path, on_error or ignore)
             while some := list(islice(rows, _ROWS)):
                 columns = {n: pa.array([row[n] for row in some], kind) for n, kind in _TYPES.items()
                            if n in wanted}  # fmt: skip
@@ -122,16 +105,10 @@ class Squad(Source):
             hash_within(path, digest)
         return digest.hexdigest()
 
-    @property
-    def _has_parts(self) -> bool:
-        return self.valid is not None or self.test is not None
-
     @cached_property
     def _files(self) -> list[tuple[str, str]]:
         """Part and path of every file, in the order they are read."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
-        given = ((part, place) for part, place in places.items() if place is not None)
-        return [(part, path) for part, place in given for path in expand(place)]
+        return self._expanded()
 
 
 def _rows(path: str, tell: Callable[[RowError], None]) -> Iterator[dict[str, Any]]:
@@ -239,7 +216,3 @@ def _answers(question: Mapping[str, Any]) -> list[tuple[str, int]] | _Wrong:
             return _Wrong(answer, "an answer with answer_start, a whole number from 0 on")
         found.append((text, start))
     return found
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

@@ -7,9 +7,9 @@ first lines of a file look like. Outer spaces stay in a value, but do not hide a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
 from sonde.core.text import to_json
@@ -25,24 +25,22 @@ from sonde.data.sources._csv import place, read_lines
 from sonde.data.sources._detect import Dialect, Layout, find_layout
 from sonde.data.sources._encoding import Encoding
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._files import expand, stem
+from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._within import hash_within
 
 _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz"))
 
 
-class Table(Source):
+class Table(InParts):
     """A CSV or TSV file; separate files for validation and test are read as its parts."""
 
+    endings: ClassVar[Collection[str]] = _SUFFIXES
+    untitled: ClassVar[str] = "table"
     scan_version: ClassVar[int | None] = 1
 
     path: str
     """A file, or several with the same columns by a pattern such as `sales-*.csv`."""
-    valid: str | None = None
-    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
-    test: str | None = None
-    """The same of test rows."""
     names: tuple[str, ...] | None = None
     """The columns' names, where the file has no header (or, with header: true, a wrong one)."""
     delimiter: str | None = Field(None, pattern=r"^[ -~\t]$")
@@ -56,24 +54,14 @@ class Table(Source):
     missing: tuple[str, ...] = _MISSING
     """Texts that mean a missing value, whatever spaces stand around them."""
 
+    # written out again, since type checkers make a keyword-only one for every class of fields
     def __init__(self, path: str | None = None, /, **options: Any) -> None:
         """`Table("houses.csv")`: the path may stand without its name."""
-        super().__init__(**({} if path is None else {"path": path}), **options)
-
-    @classmethod
-    def examples(cls) -> list[Self]:
-        """None: a table without its file is nothing a contract test can read."""
-        return []
-
-    @property
-    def title(self) -> str:
-        """The file's name without `.csv` and `.gz`."""
-        return stem(self.path, _SUFFIXES) or "table"
+        super().__init__(path, **options)
 
     def describe(self) -> str:
         """How the file is read, such as '14 columns, comma, utf-8, header'."""
-        several = f", {len(self._files):,} files" if len(self._files) > 1 else ""
-        return self._layouts[self._files[0][1]].describe() + several
+        return self._layouts[self._files[0][1]].describe() + several(self._files)
 
     def fields(self) -> Sequence[RawField]:
         """Every column as text, and `#part` where there are separate files."""
@@ -90,7 +78,7 @@ class Table(Source):
         that is wholly missing, one with a NUL byte.
         """
         wanted = select(self.path, self._names, fields)
-        tell = on_error or _ignore
+        tell = on_error or ignore
         for part, path in self._files:
             of = part if PART in self._names else None
             for batch, lines in read_lines(path, self._layouts[path], self.missing, tell):
@@ -117,14 +105,11 @@ class Table(Source):
     @cached_property
     def _files(self) -> list[tuple[str, str]]:
         """Part and path of every file, in the order they are read."""
-        places = {"train": self.path, "valid": self.valid, "test": self.test}
-        given = ((part, place) for part, place in places.items() if place is not None)
-        return [(part, path) for part, place in given for path in expand(place)]
+        return self._expanded()
 
     @cached_property
     def _names(self) -> list[str]:
-        has_parts = self.valid is not None or self.test is not None
-        return [*self._layouts[self._files[0][1]].names, *([PART] if has_parts else [])]
+        return [*self._layouts[self._files[0][1]].names, *([PART] if self._has_parts else [])]
 
     @cached_property
     def _layouts(self) -> dict[str, Layout]:
@@ -167,7 +152,3 @@ def _check_alike(path: str, first: Layout, other_path: str, other: Layout) -> No
         f"{other_path} has not the columns of {path}: it {differences} (read as "
         f"{other.describe()}; the first as {first.describe()}). Make them alike, or give `names`."
     )
-
-
-def _ignore(error: RowError) -> None:
-    """Nobody asked."""

@@ -1,0 +1,65 @@
+"""The base of sources that read files, of which separate ones may be for validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, ClassVar, Self
+
+from sonde.contracts.data import RowError, Source
+from sonde.data.sources._files import expand, stem
+
+
+class InParts(Source):
+    """A path, and where there are any the same of validation and of test rows."""
+
+    endings: ClassVar[Collection[str]] = ()
+    """What names of files end with and titles leave out."""
+    untitled: ClassVar[str] = "data"
+    """The title where nothing is left of the name."""
+
+    path: str
+    """A file, or several by a pattern such as `sales-*.csv`."""
+    valid: str | None = None
+    """The same of validation rows; with it or `test` the reserved field `#part` is added."""
+    test: str | None = None
+    """The same of test rows."""
+
+    def __init__(self, path: str | None = None, /, **options: Any) -> None:
+        """`Table("houses.csv")`: the path may stand without its name."""
+        super().__init__(**({} if path is None else {"path": path}), **options)
+
+    @classmethod
+    def examples(cls) -> list[Self]:
+        """None: without its file there is nothing a contract test can read."""
+        return []
+
+    @property
+    def title(self) -> str:
+        """The file's name without what it ends with."""
+        return stem(self.path, self.endings) or self.untitled
+
+    @property
+    def _has_parts(self) -> bool:
+        return self.valid is not None or self.test is not None
+
+    def _places(self) -> Iterator[tuple[str, str]]:
+        """Each part and its path or pattern, in the order they are read."""
+        places = {"train": self.path, "valid": self.valid, "test": self.test}
+        return ((part, where) for part, where in places.items() if where is not None)
+
+    def _expanded(self, suffixes: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        """Part and path of every file, in the order they are read.
+
+        Args:
+            suffixes: what the files of a folder end with, where folders are read.
+        """
+        return [(part, path) for part, where in self._places() for path in expand(where, suffixes)]
+
+
+def several(files: Collection[Any]) -> str:
+    """`, 3 files` behind a description, where there are several."""
+    return f", {len(files):,} files" if len(files) > 1 else ""
+
+
+def ignore(error: RowError) -> None:
+    """For a caller who asks to be told nothing."""
