@@ -56,6 +56,8 @@ def recipe(family: str, kind: Spec) -> dict[str, Any]:
             supervised[family] = kind.dump()
         case "column":
             plain["columns"] = {"value": kind.dump(), "digit": "category"}
+            if isinstance(kind, Column) and kind.named("value").port.kind == "sequence":
+                plain["model"] = {"kind": "rnn", "hidden": 4, "embedding": 4, "dropout": 0.1}
         case _:
             plain[family] = kind.dump()
     return plain

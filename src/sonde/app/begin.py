@@ -73,8 +73,9 @@ def _kind_for(column: Column) -> str:
         return "multilabel"
     if column.port.kind not in _TASKS:
         raise UsageError(
-            f"target {column.name!r} is a column of kind {column.kind!r}, which no task predicts. "
-            "Take another target, or write a recipe in which it is a number or a category."
+            f"target {column.name!r} is a column of kind {column.kind!r}, which no task predicts "
+            "without a recipe. Take another target, or write a recipe in which it is a number or a "
+            "category, or whose task says texts: translate, answer, write, tag."
         )
     return _TASKS[column.port.kind]
 

@@ -86,8 +86,8 @@ class Predictor(Protocol):
     def task(self) -> Task:
         """What it answers."""
 
-    def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
-        """What the task's `predict` gives for raw rows; without any field, what it draws."""
+    def arrays(self, rows: pa.RecordBatch | None, options: Spec | None = None) -> Arrays:
+        """What the task's `predict` gives for raw rows; for None what it draws."""
 
     def features(self, rows: pa.RecordBatch) -> np.ndarray:
         """(N, G) float32: its network's last hidden layer for these raw rows."""

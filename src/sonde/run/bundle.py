@@ -199,13 +199,13 @@ class Bundle:
                 )
         return self.task.Options.parse(options, where="options")
 
-    def arrays(self, rows: pa.RecordBatch, options: Spec | None = None) -> Arrays:
-        """What the task's `predict` gives for raw rows, as NumPy; without fields what it draws.
+    def arrays(self, rows: pa.RecordBatch | None, options: Spec | None = None) -> Arrays:
+        """What the task's `predict` gives for raw rows, as NumPy; for None what it draws.
 
         Raises:
             DataError: a value cannot be read.
         """
-        encoded = self._encoded(rows) if rows.num_columns else {}
+        encoded = {} if rows is None else self._encoded(rows)
         return self._answered(encoded, options or self.task.Options())
 
     def features(self, rows: pa.RecordBatch) -> np.ndarray:

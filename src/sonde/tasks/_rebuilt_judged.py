@@ -53,7 +53,7 @@ def _seen(task: Reconstruct, predictor: Predictor, whole: Judged, seed: int) -> 
     eye = Eye.of(task.judge_by, predictor)
     part = pictured(task.parts)
     asked = task.Options(count=len(whole.rows), seed=key(seed, "drawn") % 2**32)
-    drawn = predictor.arrays(pa.RecordBatch.from_pylist([]), asked)[f"{part.place}:said"]
+    drawn = predictor.arrays(None, asked)[f"{part.place}:said"]
     column = task.columns[part.name]
     real = np.stack(column.decode(whole.truth[f"{part.place}:true"]))
     made = np.stack(column.decode(np.rint(drawn * 255).astype(np.uint8)))

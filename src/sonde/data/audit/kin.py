@@ -41,7 +41,7 @@ def _recurring(data: LookedAt) -> Iterator[str]:
     for name, values in data.fields.items():
         if name in data.target_fields or not is_text(values.type) or says_whose(name):
             continue
-        if name in read and read[name].port.kind != "category":
+        if name in read and read[name].port.kind not in ("category", "sequence"):
             continue
         known = len(values) - values.null_count
         if len(values.unique()) * _MOST_ROWS >= known and as_numbers(values) is None:

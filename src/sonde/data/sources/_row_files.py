@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePath
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -53,6 +53,11 @@ class RowFiles(InParts):
 
     path: str
     """A file, several by a pattern such as `sales-*.parquet`, or a folder of them."""
+
+    # written out again, since type checkers make a keyword-only one for every class of fields
+    def __init__(self, path: str | None = None, /, **options: Any) -> None:
+        """`Parquet("houses.parquet")`: the path may stand without its name."""
+        super().__init__(path, **options)
 
     @property
     def title(self) -> str:
