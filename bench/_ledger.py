@@ -11,14 +11,14 @@ import ast
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench._rows import Row, example
 from sonde.contracts.recipe import Recipe
-from sonde.core.text import from_yaml, read_text
+from sonde.core.text import from_yaml, read_text, to_json
 
 
 class Key(NamedTuple):
@@ -138,8 +138,16 @@ def recipe_key(row: Row, code: str) -> Key:
 
 
 def _identity(path: Path) -> str:
+    """A hash of what a recipe says; what it leaves open is the code's to answer for."""
     plain = from_yaml(read_text(path), where=str(path))
-    return Recipe.parse(plain | {"seed": 0}, where=str(path)).identity()
+    Recipe.parse(plain, where=str(path))
+    return said(plain)
+
+
+def said(plain: Mapping[str, Any]) -> str:
+    """A hash of a recipe as it is written, whatever options there are besides."""
+    asked = {name: value for name, value in plain.items() if name != "seed"}
+    return hashlib.sha256(to_json(asked).encode()).hexdigest()
 
 
 def code_hash(package: Path, modules: Iterable[str] | None = None) -> str:

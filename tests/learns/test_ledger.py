@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench import results
-from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key
+from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key, said
 from bench._page import page, verdict
 from bench._rows import ACCURACY, DOLLARS, ERROR, ROWS, SEEDS, Row
 
@@ -152,6 +152,12 @@ def test_the_code_hash_sees_no_words_and_no_file_that_was_not_imported(tmp_path:
     assert code_hash(tmp_path, ["a.py"]) == before
     (tmp_path / "a.py").write_text('"""Two."""\n\nx = 2\n')
     assert code_hash(tmp_path, ["a.py"]) != before
+
+
+def test_a_recipe_is_what_it_says_but_its_seed() -> None:
+    asked = {"task": {"kind": "write"}, "seed": 3}
+    assert said(asked) == said({"task": {"kind": "write"}})
+    assert said(asked) != said({"task": {"kind": "write", "prompt": "x"}})
 
 
 def test_every_row_has_a_recipe_of_its_own() -> None:
