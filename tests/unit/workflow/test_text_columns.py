@@ -42,3 +42,19 @@ def test_texts_and_series_are_sealed_and_answered(tmp_path: Path) -> None:
     (answer,) = bundle.predict([asked])
     assert answer["answer"] in ("no", "yes")
     assert bundle.predict([asked] * 3)[2] == answer
+
+
+def test_rivals_that_read_texts_stand_beside_all_folds_too(tmp_path: Path) -> None:
+    words = np.random.default_rng(0).choice(["fine", "bad"], 60)
+    rows = pa.table({"text": [f"{word} is number {n}" for n, word in enumerate(words)],
+                     "kind": words})  # fmt: skip
+    recipe = sonde.Recipe.parse({
+        "columns": {"text": "text", "kind": "category"},
+        "split": {"kind": "kfold", "num_folds": 2},
+        "task": {"kind": "classification", "target": "kind"},
+        "model": {"kind": "textcnn", "embedding": 4, "maps": 2},
+        "paradigm": {"kind": "supervised", "budget": {"epochs": 1}},
+    })  # fmt: skip
+    runs = sonde.cross_validate(recipe, as_source(rows), run_dir=tmp_path / "run", refit=False)
+    assert runs.verdict is not None
+    assert float(runs.verdict.baselines["n-gram logistic regression"]["accuracy"]) == 1.0
