@@ -11,6 +11,7 @@ import torch
 
 from sonde.contracts.sampler import Sampler
 from sonde.core.batch import Batch, Padded, tensor_of
+from sonde.core.port import ROW
 from sonde.core.registry import registry
 from sonde.data import batches
 from sonde.data.batches import Gather, StoreBatches
@@ -153,6 +154,22 @@ def test_the_padding_of_a_plan_is_said_beside_that_of_any_order() -> None:
     plain = StoreBatches(Gather(words), rows, told, 3, 0).padding()
     assert plain is not None and not plain.startswith("0%") and "like" not in plain
     assert StoreBatches(Gather(dense()), rows, shuffle, 3, 0).padding() is None
+
+
+def test_pairs_go_together_by_the_longer_one() -> None:
+    """Rows of 1 and 9 steps, of 5 and 5 and of 9 and 9: by their sum the first two would meet."""
+    long, short = np.array([9, 5, 9] * 4), np.array([1, 5, 9] * 4)
+
+    def column(lengths: np.ndarray) -> StoredColumn:
+        starts = np.cumsum(lengths) - lengths
+        return StoredColumn(np.ones(lengths.sum(), np.int32), starts, lengths, None, ())
+
+    shuffle = registry("sampler").load("shuffle")()
+    assert isinstance(shuffle, Sampler)
+    pairs = Gather({"long": column(long), "short": column(short)})
+    planned = iter(StoreBatches(pairs, np.arange(12), shuffle, 4, 0))
+    rows = [set((tensor_of(next(planned), ROW) % 3).tolist()) for _ in range(3)]
+    assert rows.count({1}) == 1, rows
 
 
 def test_the_thread_that_reads_ahead_ends_with_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
