@@ -204,8 +204,7 @@ def _resident(store: Store) -> dict[str, _Dense | _Ragged]:
 def _lengths(store: Store, rows: np.ndarray) -> np.ndarray | None:
     """(n,) int64 steps of each row's longest ragged column; None where there is none.
 
-    Two columns that are as long as each other, such as a text and its translation, are then padded
-    half as much as where rows are put together by the sum.
+    Not of their sum, by which a long text with a short translation would meet two that are neither.
     """
     ragged = [column.lengths[rows] for column in store.values() if column.lengths is not None]
     return np.max(ragged, axis=0).astype(np.int64) if ragged else None

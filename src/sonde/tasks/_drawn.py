@@ -12,6 +12,7 @@ from sonde.core.code import CODE, LOG_VARIANCE
 from sonde.core.errors import UsageError
 from sonde.core.notice import tell
 from sonde.core.port import Ports
+from sonde.core.seed import numpy_rng
 from sonde.tasks._mixture import Mixture
 from sonde.tasks._rebuilt import Part, divergence, sum_over
 
@@ -73,7 +74,7 @@ def settled(outputs: Arrays, components: int) -> Mixture:
     """
     codes = outputs[CODE].reshape(len(outputs[CODE]), -1)
     if LOG_VARIANCE in outputs:
-        noise = np.random.default_rng(0).standard_normal(codes.shape)
+        noise = numpy_rng("codes of validation rows").standard_normal(codes.shape)
         codes = codes + np.exp(outputs[LOG_VARIANCE] / 2) * noise
     found = Mixture.of(codes, components, seed=0)
     tell(f"codes      {len(found.shares)} normal distributions, fitted to those of {len(codes):,} "

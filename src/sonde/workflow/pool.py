@@ -24,7 +24,8 @@ def pool(folds: Sequence[tuple[Task, Answers]]) -> tuple[Task, Answers]:
     task, judged = first.pooled([(task, answers.judged) for task, answers in folds])
     groups = _groups([answers.judged for _, answers in folds])
     judged = replace(judged, groups=groups)
-    shared = [name for name in folds[0][1].rivals if all(name in a.rivals for _, a in folds)]
+    known = [*first.baselines(), *first.text_baselines()]
+    shared = [name for name in known if all(name in a.rivals for _, a in folds)]
     rivals = {
         name: first.pooled([(task, answers.of(name)) for task, answers in folds])[1].predicted
         for name in shared

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar, Self
 
 from sonde.contracts.data import RowError, Source
+from sonde.core.text import to_json
 from sonde.data.sources._files import expand, stem
+from sonde.data.sources._within import hash_within
 
 
 class InParts(Source):
@@ -54,6 +57,19 @@ class InParts(Source):
             suffixes: what the files of a folder end with, where folders are read.
         """
         return [(part, path) for part, where in self._places() for path in expand(where, suffixes)]
+
+    def _hashed(self, files: Iterable[tuple[str, str]]) -> str:
+        """SHA-256 over files' bytes and the options that change how they are read.
+
+        Args:
+            files: each with what it is for, such as its part, before its path.
+        """
+        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
+        digest = hashlib.sha256(to_json(options).encode())
+        for what, path in files:
+            digest.update(f"{what}\0".encode())
+            hash_within(path, digest)
+        return digest.hexdigest()
 
 
 def several(files: Collection[Any]) -> str:

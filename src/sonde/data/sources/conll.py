@@ -11,7 +11,6 @@ or tabs between them, of which one is the word and one its label.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -24,14 +23,12 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
 from sonde.core.port import PART
-from sonde.core.text import to_json
 from sonde.data.sources._characters import lines
 from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
-from sonde.data.sources._within import hash_within
 
 _SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".conll.gz", ".bio.gz", ".iob.gz", ".iob2.gz")
 _ENDINGS = frozenset((".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv", ".gz"))
@@ -108,13 +105,7 @@ class Conll(InParts):
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the options that change how they are read."""
-        digest = hashlib.sha256()
-        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
-        digest.update(to_json(options).encode())
-        for part, path in self._files:
-            digest.update(f"{part}\0".encode())
-            hash_within(path, digest)
-        return digest.hexdigest()
+        return self._hashed(self._files)
 
     def _sentences(self, path: str, tell: Tell) -> Iterator[_Sentence]:
         """Every sentence of a file whose lines can all be read."""

@@ -9,7 +9,6 @@ a whole line is a text, and its label is the name of the file it stands in.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -23,7 +22,6 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.errors import StorageError
 from sonde.core.port import PART
-from sonde.core.text import to_json
 from sonde.data.sources._archive import Archive, archive_kind
 from sonde.data.sources._characters import lines
 from sonde.data.sources._csv import place, shorten
@@ -32,7 +30,7 @@ from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import expand, is_pattern, join, located, natural, stem
 from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
-from sonde.data.sources._within import hash_within, into_archive
+from sonde.data.sources._within import into_archive
 
 _SUFFIXES = (".txt", ".all", ".lines", ".txt.gz", ".all.gz", ".lines.gz")
 _ENDINGS = frozenset((".txt", ".all", ".lines", ".zip", ".tar", ".tgz", ".gz"))
@@ -101,13 +99,7 @@ class LabelledLines(InParts):
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the options that change how they are read."""
-        digest = hashlib.sha256()
-        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
-        digest.update(to_json(options).encode())
-        for file in self._files:
-            digest.update(f"{file.part}\0{file.label}\0".encode())
-            hash_within(file.path, digest)
-        return digest.hexdigest()
+        return self._hashed((f"{f.part}\0{f.label}", f.path) for f in self._files)
 
     def _pairs(self, file: _File, tell: Tell) -> Iterator[tuple[str, str]]:
         """Label and text of every line that has both; the others are told."""

@@ -11,7 +11,6 @@ parts, and none is among pieces that it goes on from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
@@ -23,13 +22,11 @@ from pydantic import Field
 from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.port import PART
-from sonde.core.text import to_json
 from sonde.data.sources._characters import lines, pieces
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
 from sonde.data.sources._values import ROWS
-from sonde.data.sources._within import hash_within
 
 _SUFFIXES = (".txt", ".text", ".txt.gz", ".text.gz")
 _ENDINGS = frozenset((".txt", ".text", ".gz"))
@@ -100,13 +97,7 @@ class PlainText(InParts):
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the options that change how they are read."""
-        digest = hashlib.sha256()
-        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
-        digest.update(to_json(options).encode())
-        for part, path in self._files:
-            digest.update(f"{part}\0".encode())
-            hash_within(path, digest)
-        return digest.hexdigest()
+        return self._hashed(self._files)
 
     def _rows(self, path: str, before: int) -> Iterator[_Row]:
         """Every row of a file, whose places go on from `before`."""

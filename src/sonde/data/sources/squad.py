@@ -10,7 +10,6 @@ context; `answers` and `starts` are lists, empty where the context does not answ
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -22,11 +21,11 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
 from sonde.core.port import PART
-from sonde.core.text import from_json, to_json
+from sonde.core.text import from_json
 from sonde.data.sources._csv import shorten
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
-from sonde.data.sources._within import hash_within, open_within
+from sonde.data.sources._within import open_within
 
 _ROWS = 256
 """Rows at once: every one holds its whole context."""
@@ -98,12 +97,8 @@ class Squad(InParts):
                 yield with_part(columns, part if self._has_parts else None, wanted, len(some))
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files' bytes and which part each is."""
-        digest = hashlib.sha256(to_json(self._has_parts).encode())
-        for part, path in self._files:
-            digest.update(part.encode())
-            hash_within(path, digest)
-        return digest.hexdigest()
+        """SHA-256 over the files' bytes and the part each is for."""
+        return self._hashed(self._files)
 
     @cached_property
     def _files(self) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ first lines of a file look like. Outer spaces stay in a value, but do not hide a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -20,13 +19,11 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
-from sonde.core.text import to_json
 from sonde.data.sources._csv import place, read_lines
 from sonde.data.sources._detect import Dialect, Layout, find_layout
 from sonde.data.sources._encoding import Encoding
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
-from sonde.data.sources._within import hash_within
 
 _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz"))
@@ -94,13 +91,7 @@ class Table(InParts):
 
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the options that change how they are read."""
-        digest = hashlib.sha256()
-        options = {k: v for k, v in self.dump().items() if k not in ("path", "valid", "test")}
-        digest.update(to_json(options).encode())
-        for part, path in self._files:
-            digest.update(part.encode())
-            hash_within(path, digest)
-        return digest.hexdigest()
+        return self._hashed(self._files)
 
     @cached_property
     def _files(self) -> list[tuple[str, str]]:

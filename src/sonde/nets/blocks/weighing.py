@@ -1,8 +1,8 @@
 """Values weighed by how well their keys answer: the quickest way for rows of this length.
 
 torch's fused attention saves memory where rows are long. On a processor its backward pass takes
-blocks of a fixed size, and half of a training step went there for rows of 16 words; for short rows
-the products are written out instead.
+blocks of a fixed size, larger than a row of 16 words is; for short rows the products are written
+out instead.
 """
 
 from __future__ import annotations
