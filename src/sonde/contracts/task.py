@@ -187,6 +187,15 @@ class Task(Spec):
         """Answers with what only raw rows hold, such as a text that an answer is a part of."""
         return answers
 
+    def pictured(self, answers: list[Row], rows: pa.RecordBatch) -> list[np.ndarray]:
+        """A picture of each completed answer, such as boxes drawn over what they were found in.
+
+        Returns:
+            uint8 (H, W, 3) each, for people who would rather look; none where there is nothing to
+            see.
+        """
+        return []
+
     def predicted(self, arrays: Arrays) -> Arrays:
         """What `read` gives, as metrics look at it."""
         return arrays

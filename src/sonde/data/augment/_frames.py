@@ -115,7 +115,7 @@ def _windows(
 
 
 def _translated(points: Padded, offset: Tensor) -> Padded:
-    """(B, N, D) pairs of x, y moved by (B, 2) pixels, padding left at zero."""
-    pairs = points.values.shape[-1] // 2
-    shift = offset.to(points.values).repeat(1, pairs)[:, None]  # (B, 1, D)
+    """(B, N, D) pairs of x, y, and their classes, moved by (B, 2) pixels; padding stays 0."""
+    pairs, odd = divmod(points.values.shape[-1], 2)
+    shift = functional.pad(offset.to(points.values).repeat(1, pairs), (0, odd))[:, None]
     return Padded(points.values + shift * points.mask()[..., None], points.lengths)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from sonde.core.batch import Batch, Padded, tensor_of
 from sonde.data.augment._frames import Frame
 
-_BOX = 4  # numbers of a box: two opposite corners
+_BOX = 4  # numbers that place a box: two opposite corners
 _BRIGHTEST = 255
 
 
@@ -57,19 +57,24 @@ def _with_sets(batch: Batch, frame: Frame, maps: Tensor) -> Batch:
 
 
 def mapped_points(points: Padded, maps: Tensor) -> Padded:
-    """(B, N, D) pairs of x, y, or boxes where D is 4, moved by (B, 2, 3) maps; padding stays 0."""
-    values = points.values
-    pairs = values.reshape(*values.shape[:2], -1, 2)  # (B, N, D / 2, 2)
-    if values.shape[-1] == _BOX:
+    """(B, N, D) pairs of x, y, of boxes where there are two, moved by (B, 2, 3) maps.
+
+    What stands behind the pairs, a class, stays; padding stays 0.
+    """
+    count = points.values.shape[-1] // 2 * 2
+    values, behind = points.values[..., :count], points.values[..., count:]
+    pairs = values.reshape(*values.shape[:2], -1, 2)  # (B, N, D // 2, 2)
+    if count == _BOX:
         low, high = pairs.unbind(dim=2)
         other = torch.stack([low[..., 0], high[..., 1]], dim=-1)
         fourth = torch.stack([high[..., 0], low[..., 1]], dim=-1)
         pairs = torch.stack([low, high, other, fourth], dim=2)  # (B, N, 4, 2)
     maps = maps.to(values)[:, None]  # (B, 1, 2, 3)
     placed = pairs @ maps[..., :2].transpose(-1, -2) + maps[..., None, :, 2]
-    if values.shape[-1] == _BOX:
+    if count == _BOX:
         placed = torch.stack([placed.amin(dim=2), placed.amax(dim=2)], dim=2)
-    return Padded(placed.reshape(values.shape) * points.mask()[..., None], points.lengths)
+    moved = torch.cat([placed.reshape(values.shape), behind], dim=-1)
+    return Padded(moved * points.mask()[..., None], points.lengths)
 
 
 def around_middle(linear: Tensor, offset: Tensor, frame: Frame) -> Tensor:

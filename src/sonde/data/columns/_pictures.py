@@ -12,10 +12,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+from sonde.data.columns._placing import Resize
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
@@ -45,10 +47,6 @@ _DAMAGE = (
     Warning,  # where the caller turned warnings into errors
 )
 """What Pillow raises on damaged files, over its formats."""
-
-
-Resize = Literal["stretch", "crop", "pad"]
-"""How a picture of another shape fits: see `Image.resize`."""
 
 
 class Unreadable(Exception):
@@ -98,16 +96,31 @@ def pixels(
     with _opened(raw) as opened:
         side = 2 * max(height, width)
         opened.draft(None, (side, side))
-        picture = _eight_bits(_upright(opened))
-        if picture.has_transparency_data:
-            white = Image.new("RGBA", picture.size, "white")
-            white.alpha_composite(picture.convert("RGBA"))
-            picture = white
-        picture = picture.convert("L" if planes == 1 else "RGB")
+        picture = _on_white(opened, planes)
         if picture.size != (width, height):
             picture = _RESIZED[resize](picture, (width, height))
         values = np.asarray(picture)
     return values[None] if planes == 1 else values.transpose(2, 0, 1)
+
+
+def whole(raw: str | bytes | np.ndarray, planes: int = 3) -> np.ndarray:
+    """A picture as large as it is, upright: (H, W) uint8 of one plane, (H, W, 3) of three.
+
+    Raises:
+        Unreadable: the picture cannot be decoded.
+    """
+    with _opened(raw) as opened:
+        return np.asarray(_on_white(opened, planes))
+
+
+def _on_white(opened: Image.Image, planes: int) -> Image.Image:
+    """Upright, with 8 bits a sample, grey or in colour, and what one sees through white."""
+    picture = _eight_bits(_upright(opened))
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        white.alpha_composite(picture.convert("RGBA"))
+        picture = white
+    return picture.convert("L" if planes == 1 else "RGB")
 
 
 def _upright(picture: Image.Image) -> Image.Image:

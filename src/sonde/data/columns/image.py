@@ -22,6 +22,7 @@ from sonde.core.errors import DataError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
 from sonde.data._threads import in_order
+from sonde.data.columns._placing import Placing, Resize
 from sonde.data.columns._text import is_text, not_readable, plain, shortened
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Image(Column):
 
     size: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels."""
-    resize: Literal["stretch", "crop", "pad"] = "stretch"
+    resize: Resize = "stretch"
     """How a picture of another shape fits: all of it, stretched; its middle, cut where it is
     longer; all of it, between black bars."""
     channels: Literal[1, 3] | None = None
@@ -103,6 +104,31 @@ class Image(Column):
                 missing = np.flatnonzero(~known)
                 return Encoded(values, errors=[_error(int(row), None, "") for row in missing])
         return self._decoded(_pictures(raw))
+
+    def placing(self, rows: pa.RecordBatch) -> Placing:
+        """How each raw picture lies in its grid, from headers alone."""
+        raw = self._raw(rows)
+        if isinstance(raw, pa.FixedShapeTensorArray):
+            known = raw.is_valid().to_numpy(zero_copy_only=False)
+            sizes = [tuple(raw.type.shape[:2]) if there else (0, 0) for there in known]
+        else:
+            from sonde.data.columns._pictures import Unreadable, look
+
+            looks = _on_threads(look, _pictures(raw))
+            sizes = [(0, 0) if isinstance(at, Unreadable) else at[:2] for at in looks]
+        return Placing.of(sizes, (self.height, self.width), self.resize)
+
+    def whole(self, rows: pa.RecordBatch) -> Iterator[np.ndarray | None]:
+        """Each raw picture as large as it is, one after the other; None where it cannot be read.
+
+        Returns:
+            uint8, (H, W) where the column is grey, else (H, W, 3).
+        """
+        from sonde.data.columns._pictures import Unreadable, whole
+
+        decode = partial(whole, planes=self.planes)
+        for found in _on_threads(decode, _pictures(self._raw(rows))):
+            yield None if isinstance(found, Unreadable) else found
 
     def detached(self, raw: pa.Array) -> pa.Array:
         """The bytes of the files that paths name; what is no path stays."""
