@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from threading import Event
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
 import numpy as np
@@ -160,27 +162,51 @@ class _Utf8(io.RawIOBase):
 
 
 class _Lent(io.RawIOBase):
-    """A stream in the hands of the parser, whose own thread may read on when the parser is gone.
+    """A stream in the hands of the parser, whose own thread may read on when the parser is gone."""
 
-    An interpreter that ends meanwhile is aborted, so whoever lent it waits until it is given back.
-    """
-
-    def __init__(self, stream: _Utf8) -> None:
+    def __init__(self, stream: _Utf8, gone: _Gone) -> None:
         self._stream = stream
+        self._gone = gone
         self.is_over = False
-        self.given_back = Event()
+        gone.watch(self)
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> memoryview:
         """What the stream reads; nothing more once it is over."""
-        return b"" if self.is_over else self._stream.read(size)
+        block = memoryview(b"" if self.is_over else self._stream.read(size))
+        self._gone.watch(block)
+        return block
 
-    def close(self) -> None:
-        """Called by the parser, or when nobody holds it any more."""
-        super().close()
-        self.given_back.set()
+
+class _Gone:
+    """Whether all is gone that the parser was given, so that the interpreter may end.
+
+    It aborts where another thread still has Python code to run, if only to give a block of bytes
+    back. The word therefore comes from weak references by way of C alone: whoever let go of an
+    object last runs nothing of ours after it.
+    """
+
+    def __init__(self) -> None:
+        self._words: SimpleQueue[object] = SimpleQueue()
+        self._watches: dict[int, object] = {}
+
+    def watch(self, held: object) -> None:
+        """Wait for this too."""
+        while not self._words.empty():
+            self._hear()
+        watch = weakref.ref(held, self._words.put)
+        self._watches[id(watch)] = watch
+
+    def wait(self, seconds: float) -> None:
+        """Until all are gone, at most so long for each."""
+        with suppress(Empty):
+            while self._watches:
+                self._hear(seconds)
+
+    def _hear(self, seconds: float = 0.0) -> None:
+        del self._watches[id(self._words.get(timeout=seconds))]
 
 
 class _Lines:
@@ -249,8 +275,9 @@ def _parse(
         skip_rows_after_names=layout.skip,
     )
     options = parse_options(layout, missing, reject)
-    lent = _Lent(stream)
-    given_back = lent.given_back
+    gone = _Gone()
+    gone.watch(reject)
+    lent = _Lent(stream, gone)
     try:
         yield from csv.open_csv(lent, whole, **options)
     except pa.ArrowInvalid as error:
@@ -262,8 +289,8 @@ def _parse(
         ) from None
     finally:
         lent.is_over = True
-        del lent
-        given_back.wait(_PATIENCE)
+        del lent, reject, options
+        gone.wait(_PATIENCE)
 
 
 def _wrong_width(path: str, line: int, row: csv.InvalidRow, layout: Layout) -> RowError:
