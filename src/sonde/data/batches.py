@@ -5,14 +5,13 @@ The position of a run is one integer: `seek` costs nothing, and nothing needs to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from queue import Full, Queue
 from threading import Event, Thread
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sonde.contracts.data import Encoded
 from sonde.contracts.learn import State
@@ -24,10 +23,14 @@ from sonde.contracts.sampler import (
 from sonde.core import seed
 from sonde.core.batch import Batch, Padded
 from sonde.core.port import PRESENT, ROW
+from sonde.data._resident import Resident, as_tensor
 from sonde.data.store import Store
 
 _RESIDENT = 2**30
 """Columns of a part that are together smaller than this many bytes are held in memory."""
+
+_AT_ONCE, _MOST_AT_ONCE = 2**18, 32
+"""Bytes of batches that are taken together where they are in memory, and most such batches."""
 
 
 def batch_of(encoded: Mapping[str, Encoded]) -> Batch:
@@ -35,18 +38,12 @@ def batch_of(encoded: Mapping[str, Encoded]) -> Batch:
     batch: Batch = {}
     for name, part in encoded.items():
         if part.starts is None or part.lengths is None:
-            batch[name] = _tensor(part.values)
+            batch[name] = as_tensor(part.values)
         else:
             batch[name] = _padded(part.values, part.starts, part.lengths)
         if part.present is not None:
             batch[PRESENT + name] = torch.from_numpy(part.present)
     return batch
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    """A copy as a tensor; torch has no operations on unsigned integers of two bytes and more."""
-    signed = {"uint16": np.int32, "uint32": np.int64}.get(array.dtype.name, array.dtype)
-    return torch.from_numpy(np.array(array, dtype=signed))
 
 
 def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padded:
@@ -56,7 +53,7 @@ def _padded(values: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Padd
     row = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     out[row, step] = values[np.repeat(starts, lengths) + step]
-    return Padded(_tensor(out), torch.from_numpy(lengths.astype(np.int64)))
+    return Padded(as_tensor(out), torch.from_numpy(lengths.astype(np.int64)))
 
 
 class Gather:
@@ -64,21 +61,33 @@ class Gather:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._resident = _resident(store)
+        small = sum(column.nbytes for column in store.values()) <= _RESIDENT
+        self._resident = Resident(store) if small else None
 
     @property
     def in_memory(self) -> bool:
         """Whether gathering reads no disk, so that reading ahead gains nothing."""
-        return bool(self._resident)
+        return self._resident is not None
+
+    def at_once(self, batch_size: int) -> int:
+        """How many batches are best taken together: many where they are small."""
+        if self._resident is None:
+            return 1
+        return int(min(_MOST_AT_ONCE, max(1, _AT_ONCE // (batch_size * self._resident.row_bytes))))
 
     def __call__(self, rows: np.ndarray) -> Batch:
         """The rows, in the order given, with their numbers."""
-        index = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
-        if self._resident:
-            batch: Batch = {name: held.take(index) for name, held in self._resident.items()}
-        else:
-            batch = batch_of({name: column.take(rows) for name, column in self.store.items()})
-        batch[ROW] = index
+        return self.several([rows])[0]
+
+    def several(self, plans: Sequence[np.ndarray]) -> list[Batch]:
+        """A batch of each plan's rows."""
+        if self._resident is not None:
+            return self._resident.take(plans)
+        return [self._read(rows) for rows in plans]
+
+    def _read(self, rows: np.ndarray) -> Batch:
+        batch = batch_of({name: column.take(rows) for name, column in self.store.items()})
+        batch[ROW] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.int64))
         return batch
 
 
@@ -139,10 +148,20 @@ class StoreBatches:
         return batches if self._gather.in_memory else _ahead(batches)
 
     def _forever_from(self, step: int) -> Iterator[Batch]:
+        """Some batches at once, and the same ones wherever we begin.
+
+        So they lie in memory as they would have lain: products may differ in their last bits with
+        how their factors are aligned.
+        """
+        at_once = self._gather.at_once(self._batch_size)
         while True:
             epoch, position = divmod(step, self._steps)
-            yield self._gather(self._plan(epoch)[position])
-            step += 1
+            first = position - position % at_once
+            plan = self._plan(epoch)
+            plans = [plan[at] for at in range(first, min(first + at_once, self._steps))]
+            for batch in self._gather.several(plans)[position - first :]:
+                yield batch
+                step += 1
 
     def _plan(self, epoch: int) -> BatchIndex:
         if self._planned is None or self._planned[0] != epoch:
@@ -152,53 +171,6 @@ class StoreBatches:
     def _made(self, epoch: int, index: StoreIndex) -> BatchIndex:
         rng = seed.numpy_rng(self._seed, "sampler", epoch)
         return self._sampler.plan(index, self._batch_size, epoch, rng)
-
-
-@dataclass(frozen=True)
-class _Dense:
-    """A column in memory: (N, ...)."""
-
-    values: Tensor
-
-    def take(self, index: Tensor) -> Tensor:
-        """(B,) rows -> (B, ...)."""
-        return self.values.index_select(0, index)
-
-
-@dataclass(frozen=True)
-class _Ragged:
-    """A ragged column in memory: a step of zeros, then the steps of all rows; (N,) int64 each."""
-
-    values: Tensor
-    starts: Tensor
-    lengths: Tensor
-
-    def take(self, index: Tensor) -> Padded:
-        """(B,) rows -> (B, T, ...) with T the longest of them; beyond a row's end step 0 is met."""
-        lengths = self.lengths.index_select(0, index)
-        steps = torch.arange(int(lengths.max()) if len(lengths) else 0)
-        places = self.starts.index_select(0, index)[:, None] + steps
-        places.masked_fill_(steps >= lengths[:, None], 0)
-        taken = self.values.index_select(0, places.view(-1))
-        return Padded(taken.view(*places.shape, *self.values.shape[1:]), lengths)
-
-
-def _resident(store: Store) -> dict[str, _Dense | _Ragged]:
-    """Every column in memory, where all together are small enough; else {}."""
-    if sum(column.nbytes for column in store.values()) > _RESIDENT:
-        return {}
-    held: dict[str, _Dense | _Ragged] = {}
-    for name, column in store.items():
-        if column.starts is None or column.lengths is None:
-            held[name] = _Dense(_tensor(column.values))
-        else:
-            nothing = np.zeros((1, *column.values.shape[1:]), column.values.dtype)
-            starts, lengths = column.starts.astype(np.int64) + 1, column.lengths.astype(np.int64)
-            steps = _tensor(np.concatenate([nothing, column.values]))
-            held[name] = _Ragged(steps, torch.from_numpy(starts), torch.from_numpy(lengths))
-        if column.present is not None:
-            held[PRESENT + name] = _Dense(torch.from_numpy(np.array(column.present)))
-    return held
 
 
 def _lengths(store: Store, rows: np.ndarray) -> np.ndarray | None:

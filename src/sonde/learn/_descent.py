@@ -8,6 +8,7 @@ Nothing else in this package calls `backward` or an optimizer's `step`.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self
@@ -118,12 +119,13 @@ class Descent(Stateful):
         Raises:
             Diverged: the gradient was not finite for ten steps in a row.
         """
-        self._optimizer.zero_grad(set_to_none=True)
+        for weight in self._weights:
+            weight.grad = None
         rows = count(batch)
         size = self.settings.micro_batch or rows
         mean = self._whole(loss, batch) if size >= rows else self._parts(loss, batch, size)
         norm = self._norm()
-        if torch.isfinite(norm):
+        if math.isfinite(norm):
             self._step(norm)
             self._skipped_in_a_row = 0
         else:
@@ -208,6 +210,8 @@ class Descent(Stateful):
     def _decide(self, precision: Precision) -> None:
         """Take a precision and tell it; `auto` is decided, and told, with the first step."""
         self.precision = precision
+        half = precision == "bfloat16"
+        self._cast = torch.autocast(self._device.type, torch.bfloat16, enabled=half)
         total = sum(weight.numel() for weight in self._weights)
         if precision != "auto":
             tell(f"network    {self.name}, {total:,} weights, {precision} on {self._device}")
@@ -215,7 +219,7 @@ class Descent(Stateful):
     def _groups(self) -> list[dict[str, Any]]:
         """Weights that decay; and biases and norms, with fewer than two axes, which do not.
 
-        Each rate that weights ask for has groups of its own.
+        Each rate that weights ask for has groups of its own; where none decays, one in that order.
         """
         asked = self.settings.optimizer
         groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
@@ -223,7 +227,7 @@ class Descent(Stateful):
             for decays in (True, False):
                 alike = [w for w in self._weights if (_rate(w), w.ndim >= 2) == (factor, decays)]
                 if alike:
-                    groups[factor, decays] = alike
+                    groups.setdefault((factor, decays and asked.weight_decay > 0), []).extend(alike)
         return [
             {
                 "params": weights,
@@ -237,9 +241,9 @@ class Descent(Stateful):
     def _whole(self, loss: Callable[[Batch], Loss], batch: Batch) -> Tensor:
         """The mean loss of a batch that goes through at once, with its gradients."""
         total, weight = self._summed(loss, batch, 0)
-        mean = total / weight.clamp(min=_TINY)
-        mean.backward()  # type: ignore[no-untyped-call]
-        return mean.detach()
+        weight = weight.clamp(min=_TINY)
+        total.backward(1 / weight)  # type: ignore[no-untyped-call]
+        return total.detach() / weight
 
     def _parts(self, loss: Callable[[Batch], Loss], batch: Batch, size: int) -> Tensor:
         """The same part by part: gradients of the sums add up, and are divided once."""
@@ -264,8 +268,7 @@ class Descent(Stateful):
                 found = loss(batch)
             self._decide(precision_for(products.mean_work))
         else:
-            half = self.precision == "bfloat16"
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            with self._cast:
                 found = loss(batch)
         return found.sums.float().sum(), found.weights.detach().float().sum()
 

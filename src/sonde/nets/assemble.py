@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sonde.contracts.model import Blueprint
 from sonde.core.batch import Batch
 from sonde.core.code import CODE
+from sonde.core.device import precision_for
 from sonde.core.errors import UsageError, listed
 from sonde.core.port import Port, PortKind, Ports
 from sonde.core.registry import registry
@@ -60,15 +61,29 @@ class Assembled(nn.Module):
         self.outputs = tuple(heads)
         self.flat = flat
         self.features = features
+        self._head_weights = sum(weight.numel() for weight in self.heads.parameters())
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """B rows -> by output: scalar (B,), category (B, classes) logits, vector (B, D).
 
         A body that puts axes between B and G has them in the outputs too.
         """
-        hidden = self.body(torch.cat([encoder(batch) for encoder in self.encoders], dim=1))
+        read = [encoder(batch) for encoder in self.encoders]
+        hidden = self.body(torch.cat(read, dim=1) if len(read) > 1 else read[0])
+        if self._small(hidden):
+            with torch.autocast(hidden.device.type, enabled=False):
+                return self._answers(hidden.float())
+        return self._answers(hidden)
+
+    def _answers(self, hidden: Tensor) -> dict[str, Tensor]:
         raw = {name: head(hidden) for name, head in zip(self.outputs, self.heads, strict=True)}
         return {name: value[..., 0] if name in self.flat else value for name, value in raw.items()}
+
+    def _small(self, hidden: Tensor) -> bool:
+        """Whether products would be in half precision, and the heads' are not worth the casts."""
+        if not torch.is_autocast_enabled(hidden.device.type):
+            return False
+        return precision_for(hidden.shape[0] * self._head_weights) == "float32"
 
 
 def assemble(

@@ -10,6 +10,8 @@ from sonde.contracts.task import Loss
 if TYPE_CHECKING:
     from torch import Tensor
 
+_UNKNOWN = -100
+"""Stands for a class that the network has no logit for; its row costs nothing."""
 _SMALLEST = 1e-6
 """Below it 1 - p counts as this: a power below 1 has no slope at 0."""
 
@@ -38,15 +40,23 @@ def class_loss(
     from torch.nn.functional import cross_entropy
 
     known = index < logits.shape[1]
+    losses = cross_entropy(
+        logits,
+        index.where(known, _UNKNOWN),
+        reduction="none",
+        label_smoothing=smoothing,
+        ignore_index=_UNKNOWN,
+    )
+    if focal is None and not weights:
+        return Loss(losses, known.float())
     place = index.where(known, 0)
-    losses = cross_entropy(logits, place, reduction="none", label_smoothing=smoothing)
     if focal is not None:
         probability = logits.softmax(dim=1).gather(1, place[:, None])[:, 0]
         losses = losses * (1 - probability).clamp(min=_SMALLEST).pow(focal)
     if not weights:
-        return Loss(losses.where(known, 0.0), known.float())
+        return Loss(losses, known.float())
     counted = logits.new_tensor(weights)[place].where(known, 0.0)
-    return Loss((losses * counted).where(known, 0.0), counted)
+    return Loss(losses * counted, counted)
 
 
 def balanced(counts: Sequence[int]) -> tuple[float, ...]:

@@ -68,6 +68,27 @@ def test_from_any_step_on_come_the_batches_of_the_straight_way(
     assert [numbers(batch) for batch in islice(later, 8)] == straight[step:]
 
 
+@pytest.mark.parametrize("step", [0, 1, 4, 5])
+def test_batches_taken_together_are_those_taken_one_by_one(
+    store: dict[str, StoredColumn], step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever one begins, they lie as far from the start of their memory."""
+    together = made(store, np.arange(ROWS))
+    assert Gather(store).at_once(4) > 6
+    together.seek(step)
+    found = list(islice(together, 8))
+    straight = list(islice(made(store, np.arange(ROWS)), 13))[step:]
+    monkeypatch.setattr(batches, "_MOST_AT_ONCE", 1)
+    alone = made(store, np.arange(ROWS))
+    alone.seek(step)
+    for one, other, whole in zip(found, islice(alone, 8), straight, strict=False):
+        assert one.keys() == other.keys()
+        for name in one:
+            for pair in zip(parts(one[name]), parts(other[name]), parts(whole[name]), strict=True):
+                assert torch.equal(pair[0], pair[1])
+                assert pair[0].storage_offset() == pair[2].storage_offset()
+
+
 def test_an_epoch_meets_each_row_of_the_part_once(store: dict[str, StoredColumn]) -> None:
     rows = np.array([1, 4, 5, 9, 11, 20])
     data = made(store, rows)

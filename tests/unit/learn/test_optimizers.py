@@ -17,6 +17,8 @@ from sonde.contracts.learn import Optimizer
 from sonde.core.errors import RecipeError
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
+from sonde.learn._adam_kernel import KernelAdam
+from sonde.learn._adam_kernel import adam as one_kernel
 
 Array = np.ndarray
 Reference = Callable[[Array, list[Array], dict[str, Any]], Array]
@@ -140,6 +142,43 @@ def test_going_on_from_a_saved_state_gives_equal_bits(recipe: dict[str, Any]) ->
     take(straight, floats[3:], first=3)
     take(resumed, floats[3:], first=3)
     assert torch.equal(weight, other) and not torch.equal(weight, half)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_one_kernel_takes_the_steps_of_torch_even_where_a_gradient_is_lacking(
+    decoupled: bool,
+) -> None:
+    """Its lists are gathered once, and must outlive a step that leaves a weight alone."""
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(size, generator=generator) for size in (7, 3)]
+    ours, theirs = ([torch.nn.Parameter(each.clone()) for each in start] for _ in range(2))
+    kernel = one_kernel(
+        [{"params": ours, "weight_decay": 0.1}],
+        learning_rate=0.01,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        decoupled=decoupled,
+    )
+    assert isinstance(kernel, KernelAdam)
+    torchs = torch.optim.Adam(
+        theirs,
+        lr=0.01,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        weight_decay=0.1,
+        fused=True,
+        decoupled_weight_decay=decoupled,
+    )
+    for step in range(6):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = other.grad = torch.randn(one.shape, generator=generator)
+        if step in (0, 3):
+            ours[1].grad = theirs[1].grad = None
+        kernel.step()
+        torchs.step()
+    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+    counts = [state["step"].item() for state in kernel.state_dict()["state"].values()]
+    assert counts == [6, 4]
 
 
 @every_recipe

@@ -89,6 +89,13 @@ def test_missing_is_learned_where_training_rows_show_it() -> None:
     assert gradient is not None and gradient.tolist() == [[0.0, 1.0]]
 
 
+def test_heads_are_small_and_keep_whole_precision_where_products_are_halved() -> None:
+    made = network({"age": Port("scalar")})
+    with torch.autocast("cpu", torch.bfloat16):
+        assert made({"age": torch.randn(2)})["price"].dtype == torch.float32
+        assert made({"age": torch.randn(4_000_000)})["price"].dtype == torch.bfloat16
+
+
 def test_no_input_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one input column"):
         network({})

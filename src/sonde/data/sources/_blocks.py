@@ -109,6 +109,7 @@ def _parse(numbered: tuple[int, bytes], layout: Layout, missing: Sequence[str]) 
         skip_rows_after_names=skip,
     )
     options = parse_options(layout, missing, reject)
+    options["convert_options"].check_utf8 = not text.isascii()  # ASCII is UTF-8
     try:
         table = csv.read_csv(pa.BufferReader(text), reading, **options)
     except pa.ArrowInvalid:  # for the careful reader to say what is wrong

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from sonde.contracts.learn import Optimizer
-from sonde.learn.optimizers._fused import fused
 from sonde.learn.optimizers._options import Share
 
 if TYPE_CHECKING:
@@ -29,12 +28,6 @@ class Adam(Optimizer):
 
     def make(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """`torch.optim.Adam`, in one kernel where there is one."""
-        from torch import optim
+        from sonde.learn._adam_kernel import adam
 
-        return optim.Adam(
-            groups,
-            lr=self.learning_rate,
-            betas=self.betas,
-            eps=self.eps,
-            fused=fused(groups),
-        )
+        return adam(groups, learning_rate=self.learning_rate, betas=self.betas, eps=self.eps)

@@ -53,7 +53,7 @@ class LastState(nn.Module):
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, F) and (B,) int64 lengths >= 1 -> (B, F)."""
         rows = torch.arange(states.shape[0], device=states.device)
-        ends = states[rows, lengths - 1]
+        ends = states.transpose(0, 1)[lengths - 1, rows]  # as recurrent layers lay them in memory
         if self.hidden == states.shape[2]:
             return ends
         return torch.cat([ends[:, : self.hidden], states[:, 0, self.hidden :]], dim=1)

@@ -57,7 +57,8 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, steps: Tensor) -> Tensor:
         """(B, T, E) -> (B, T, H) states, from zeros."""
-        zeros = steps.new_zeros(1, steps.shape[0], self.from_states.shape[1])
+        shape = 1, steps.shape[0], self.from_states.shape[1]
+        zeros = torch.zeros(shape, dtype=_product_type(steps), device=steps.device)
         weights: list[Tensor] = [self.from_steps, self.from_states, self.bias, self.bias_states]
         # with biases, in one layer, without dropout, in one direction, rows first
         how = (True, 1, 0.0, self.training, False, True)
@@ -68,6 +69,13 @@ class RecurrentLayer(nn.Module):
                 return torch.gru(steps, zeros, weights, *how)[0]
             case "simple":
                 return torch.rnn_tanh(steps, zeros, weights, *how)[0]
+
+
+def _product_type(steps: Tensor) -> torch.dtype:
+    """The type in which products of the steps are taken here: a state of it needs no cast."""
+    device = steps.device.type
+    half = torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if half else steps.dtype
 
 
 class Recurrent(nn.Module):

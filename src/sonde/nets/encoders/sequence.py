@@ -54,7 +54,11 @@ class Steps(nn.Module):
     def forward(self, name: str, values: Tensor) -> Tensor:
         """(B, T) words, or (B, T, D) numbers, of the port `name` -> (B, T, E) float32."""
         table = self.tables[self.table_of[name]]
-        steps: Tensor = table(values.long() if isinstance(table, nn.Embedding) else values.float())
+        if not isinstance(table, nn.Embedding):
+            values = values.float()
+        elif values.dtype != torch.int32:  # which needs no copy to be looked up
+            values = values.long()
+        steps: Tensor = table(values)
         return steps
 
     def begin_small(self) -> None:
@@ -96,6 +100,7 @@ class Sequence(Encoder):
         width: E, of every step's vector.
         dropout: probability in [0, 1) that a number of a step's vector is left out while training.
         freeze: whether words keep the vectors they start with.
+        time_first: whether steps lie in memory time by time, as recurrent layers take them.
     """
 
     def __init__(
@@ -106,6 +111,7 @@ class Sequence(Encoder):
         width: int,
         dropout: float = 0.0,
         freeze: bool = False,
+        time_first: bool = False,
     ) -> None:
         super().__init__()
         self.steps = Steps(ports, width=width, freeze=freeze)
@@ -113,6 +119,7 @@ class Sequence(Encoder):
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
         made = [tower(width) for _ in ports]
         self.names = tuple(ports)
+        self.time_first = time_first
         self.towers = nn.ModuleList(module for module, _ in made)
         self.width = sum(features for _, features in made)
 
@@ -123,9 +130,17 @@ class Sequence(Encoder):
             padded = batch[name]
             assert isinstance(padded, Padded), f"{name} is a sequence and must be padded"
             values, lengths = at_least_one(padded)
-            read = tower(self.dropout(self.steps(name, values)), lengths.clamp(min=1))
+            read = tower(self.dropout(self._steps(name, values)), lengths.clamp(min=1))
             features.append(read.masked_fill((lengths == 0)[:, None], 0.0))
         return torch.cat(features, dim=1) if len(features) > 1 else features[0]
+
+    def _steps(self, name: str, values: Tensor) -> Tensor:
+        """(B, T, E) float32."""
+        if not self.time_first:
+            steps: Tensor = self.steps(name, values)
+            return steps
+        steps = self.steps(name, values.transpose(0, 1))
+        return steps.transpose(0, 1)
 
 
 def at_least_one(padded: Padded) -> Padded:

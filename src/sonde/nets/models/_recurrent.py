@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 class RecurrentBlueprint(TextBlueprint):
     """Recurrent layers over the steps."""
+
+    time_first: ClassVar[bool] = True
 
     cell: Literal["simple", "lstm", "gru"] = "lstm"
     """How a state follows from the one before and a step."""

@@ -34,6 +34,9 @@ class TextBlueprint(Blueprint):
     dropout: Dropout = 0.0
     """Probability, while training, that a feature is left out before each layer that follows."""
 
+    time_first: ClassVar[bool] = False
+    """Whether steps lie in memory time by time, as recurrent layers take them."""
+
     def build(self, inputs: Ports, outputs: Ports) -> nn.Module:
         """Sequences are read step by step; numbers, categories and pictures join them as they are.
 
@@ -58,6 +61,7 @@ class TextBlueprint(Blueprint):
                 width=self.embedding,
                 dropout=self.embedding_dropout,
                 freeze=self.freeze_words,
+                time_first=self.time_first,
             ),
             "scalar": scalar.Scalar,
             "category": category.Embedding,
