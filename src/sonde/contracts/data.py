@@ -127,6 +127,9 @@ class Column(Spec):
     """Raise it when `encode` changes what it writes: stored encodings are then made anew."""
     learns: ClassVar[bool] = True
     """False where `fit` needs no rows at all, so that no pass over the data is made for it."""
+    tells_apart: ClassVar[bool] = False
+    """True where values that no training row had have numbers of their own, from `size + 2` on of
+    a category port: for targets alone."""
 
     name: Learned[str] = ""
     """The column's name in the recipe; set by `named` before anything else."""
@@ -202,7 +205,7 @@ class Column(Spec):
 
     @property
     def class_counts(self) -> tuple[int, ...]:
-        """Of a category port: how many training rows each class has; () where nobody counted."""
+        """How often each class stands in training rows, or pixels; () where nobody counted."""
         return ()
 
     @classmethod

@@ -116,12 +116,17 @@ class Augment(Spec):
         """
         return batch
 
-    def mix(self, inputs: Batch, targets: Batch, generator: torch.Generator) -> tuple[Batch, Batch]:
+    def mix(
+        self, inputs: Batch, targets: Batch, ports: Ports, generator: torch.Generator
+    ) -> tuple[Batch, Batch]:
         """Mixes rows of a batch with one another (mixup, cutmix).
 
         Targets are not averaged, since a class has no mean: they get, beside their own, `OTHER`,
         the targets of the row that was mixed in, and `SHARE`, (B,), what is left of the own. The
-        loss is then the mean of both losses with these weights, which every task has.
+        loss is then the mean of both losses with these weights, which every task has. Where parts
+        are pasted, masks are cut as their pictures are, and share nothing.
+
+        `ports` are those of all columns.
         """
         return inputs, targets
 

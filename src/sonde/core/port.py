@@ -19,13 +19,15 @@ class Port:
 
     Values in a batch, by kind (B rows):
         scalar: (B,) float32, standardised.
-        category: (B,) integers in [0, size + 2): `size` stands for unseen, `size + 1` for missing.
+        category: (B,) integers in [0, size + 2): `size` stands for unseen, `size + 1` for missing;
+            a target that tells new values apart (`Column.tells_apart`) goes on from `size + 2`.
         vector: (B, D) float32, shape is (D,).
         sequence: `Padded` (B, T) integers in [0, size) where `size` is given, of which the first
             `TOKENS` mean what is said there; else (B, T, D) float32, shape is (None, D).
-        grid: (B, C, H, W) uint8 in [0, 255] or float32, shape is (C, H, W). A grid in another's
-            frame is a mask: (B, 1, H, W) uint8, 0 where nothing is known, such as beyond the
-            border of a moved picture, else a class in [0, size) and 1.
+        grid: (B, C, H, W) uint8 in [0, 255] or float32, shape is (C, H, W). In another's frame it
+            moves with that one; where `size` is given too it is a mask: (B, 1, H, W) uint8, 0 where
+            nothing is known, such as beyond the border of a moved picture, else a class in
+            [0, size) and 1.
         set: `Padded` (B, N, D) float32, shape is (D,). Where `frame` is given, it begins with
             (x, y) pairs in pixels of that grid; where `size` is given too, D is odd and the last
             number is a class in [0, size). Two pairs are a box: x0, y0, x1, y1.

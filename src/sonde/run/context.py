@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,12 +19,13 @@ from sonde.contracts.learn import Batches, Context
 from sonde.contracts.model import Blueprint, Embeds
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.sampler import Sampler
+from sonde.contracts.task import Task
 from sonde.core import seed
 from sonde.core.batch import Batch
 from sonde.core.device import resolve_device
 from sonde.core.errors import UsageError
 from sonde.core.notice import tell
-from sonde.core.port import Ports
+from sonde.core.port import Port, Ports
 from sonde.data.batches import Gather, StoreBatches
 from sonde.data.samplers.sequential import Sequential
 from sonde.data.store import Store
@@ -57,12 +58,7 @@ class RunContext(Context):
         self.task = recipe.task.bind(data.columns)
         self.model = recipe.model
         self.ports: Ports = {name: column.port for name, column in data.columns.items()}
-        # a target is what is asked for: it moves along with an input's frame, and else stays
-        self._moved: Ports = {
-            name: port
-            for name, port in self.ports.items()
-            if name not in self.task.targets or port.frame not in (None, name)
-        }
+        self._moved = _moved(self.task, self.ports)
         self.source = data.source
         self.seed = recipe.seed
         self.device = resolve_device(recipe.device)
@@ -135,8 +131,24 @@ class RunContext(Context):
         """The recipe's mixing augmentations in order, drawn for the present step."""
         for index, change in enumerate(self._augments):
             draw = seed.generator(f"mix {index}", self.device)
-            inputs, targets = change.mix(inputs, targets, draw)
+            inputs, targets = change.mix(inputs, targets, self.ports, draw)
         return inputs, targets
+
+
+def _moved(task: Task, ports: Ports) -> Ports:
+    """What augmentation changes: inputs, and targets that live in an input's frame.
+
+    A target is what is asked for, and else stays. A picture to be answered lives where the task
+    says that the network's own does: a clean one in the frame of the noisy one.
+    """
+    moved: dict[str, Port] = {}
+    for name, port in ports.items():
+        if name in task.targets and port.kind == "grid" and port.frame in (None, name):
+            answered = task.outputs.get(name)
+            port = replace(port, frame=None if answered is None else answered.frame)
+        if name not in task.targets or port.frame not in (None, name):
+            moved[name] = port
+    return moved
 
 
 def _embeds(module: nn.Module) -> Iterator[Embeds]:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sonde.core.batch import Batch, Padded, tensor_of
 from sonde.core.errors import UsageError
-from sonde.core.port import Ports
+from sonde.core.port import Port, Ports
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Frame:
     Attributes:
         height, width: of its grids, in pixels.
         grids, sets: names of ports; at least one grid.
-        masks: the grids that live in another grid's frame: maps of classes, no pictures.
+        masks: those of the grids that are maps of classes, no pictures.
+        name: of the frame: the grid whose coordinates they are.
     """
 
     height: int
@@ -28,11 +29,17 @@ class Frame:
     grids: tuple[str, ...]
     sets: tuple[str, ...]
     masks: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """The grids whose values may be changed, since they are no masks."""
         return tuple(name for name in self.grids if name not in self.masks)
+
+
+def is_mask(name: str, port: Port) -> bool:
+    """Whether a grid holds classes, which have no mean, of another's pixels."""
+    return port.kind == "grid" and port.frame not in (None, name) and port.size is not None
 
 
 def frames_in(batch: Batch, ports: Ports) -> list[Frame]:
@@ -58,8 +65,8 @@ def _frame(batch: Batch, ports: Ports, frame: str, grids: list[str]) -> Frame:
         )
     height, width = sizes[grids[0]]
     sets = [n for n, p in ports.items() if p.kind == "set" and p.frame == frame and n in batch]
-    masks = [name for name in grids if name != frame]
-    return Frame(height, width, tuple(grids), tuple(sets), tuple(masks))
+    masks = [name for name in grids if is_mask(name, ports[name])]
+    return Frame(height, width, tuple(grids), tuple(sets), tuple(masks), frame)
 
 
 def num_rows(batch: Batch, frame: Frame) -> int:

@@ -6,12 +6,16 @@ mixes the whole batch, and the others leave it.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import torch
 from torch import Tensor
 
 from sonde.core.batch import Batch, Padded, mapped
-from sonde.core.port import OTHER, PRESENT, ROW, SHARE
+from sonde.core.errors import UsageError
+from sonde.core.port import OTHER, PRESENT, ROW, SHARE, Ports
 from sonde.data.augment._draws import chance
+from sonde.data.augment._frames import is_mask
 
 _GRID = 4  # axes of a batch of grids
 
@@ -28,16 +32,41 @@ def partners(rows: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(rows, generator=generator, device=generator.device)
 
 
-def with_other(targets: Batch, partner: Tensor, share: Tensor) -> Batch:
-    """Targets that hold the partner's beside their own, and (B,) what their own count for."""
+def with_other(targets: Batch, partner: Tensor, share: Tensor, both: Container[str] = ()) -> Batch:
+    """Targets that hold the partner's beside their own, and (B,) what their own count for.
+
+    Those in `both` hold what is of either row already, and are the same beside themselves.
+    """
     other = mapped(dict(targets), lambda tensor: tensor[partner.to(tensor.device)])
+    other |= {name: value for name, value in targets.items() if name in both}
     device = next(iter(_tensors(targets))).device
     return {**targets, OTHER: other, SHARE: share.float().to(device)}
 
 
-def grids_in(inputs: Batch) -> dict[str, Tensor]:
-    """The pictures and maps of a batch, (B, C, H, W)."""
-    return {n: v for n, v in inputs.items() if isinstance(v, Tensor) and v.ndim == _GRID}
+def grids_in(batch: Batch) -> dict[str, Tensor]:
+    """The pictures and masks of a batch, (B, C, H, W)."""
+    return {n: v for n, v in batch.items() if isinstance(v, Tensor) and v.ndim == _GRID}
+
+
+def masks_in(batch: Batch, ports: Ports) -> dict[str, Tensor]:
+    """The masks of a batch, (B, 1, H, W)."""
+    found = grids_in(batch)
+    return {name: value for name, value in found.items() if name in ports
+            and is_mask(name, ports[name])}  # fmt: skip
+
+
+def refuse_pictures(targets: Batch, masks: Container[str], kind: str) -> None:
+    """Stop where a target is a picture: one number cannot say how much of it is right.
+
+    Raises:
+        UsageError: one is.
+    """
+    for name in grids_in(targets):
+        if name not in masks:
+            raise UsageError(
+                f"{kind} mixes pictures, and target {name!r} is a picture itself, which would have "
+                f"to be mixed as well. Leave {kind} out."
+            )
 
 
 def numbers_in(inputs: Batch) -> dict[str, Tensor]:

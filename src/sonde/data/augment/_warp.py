@@ -20,9 +20,8 @@ _BRIGHTEST = 255
 def warped(batch: Batch, frame: Frame, maps: Tensor) -> Batch:
     """The frame's grids and sets moved by (B, 2, 3) maps; zeros come in from outside.
 
-    A picture is sampled bilinearly. A grid that lives in another's frame is a mask, whose values
-    have no mean between them: it takes the nearest. A box becomes the smallest upright one around
-    its moved corners.
+    A picture is sampled bilinearly. A mask's values have no mean between them: it takes the
+    nearest. A box becomes the smallest upright one around its moved corners.
     """
     moved = dict(batch)
     for name in frame.grids:
@@ -63,7 +62,7 @@ def mapped_points(points: Padded, maps: Tensor) -> Padded:
     """
     count = points.values.shape[-1] // 2 * 2
     values, behind = points.values[..., :count], points.values[..., count:]
-    pairs = values.reshape(*values.shape[:2], -1, 2)  # (B, N, D // 2, 2)
+    pairs = values.reshape(*values.shape[:2], count // 2, 2)  # (B, N, D // 2, 2)
     if count == _BOX:
         low, high = pairs.unbind(dim=2)
         other = torch.stack([low[..., 0], high[..., 1]], dim=-1)

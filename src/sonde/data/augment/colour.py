@@ -26,8 +26,8 @@ class Colour(Augment):
 
     Then turns the hue, and leaves some pictures without colours.
 
-    Masks stay: only a grid that names its own frame is a picture. uint8 pictures stay in [0, 255];
-    of float ones nobody knows the range, so nothing is cut off.
+    Masks stay; pictures of one frame change alike. uint8 pictures stay in [0, 255]; of float ones
+    nobody knows the range, so nothing is cut off.
     """
 
     brightness: float = Field(0.2, ge=0, le=1)

@@ -13,9 +13,11 @@ from pydantic import Field
 
 from sonde.contracts.learn import Augment
 from sonde.core.errors import UsageError
+from sonde.core.port import Ports
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from sonde.core.batch import Batch
 
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 class CutMix(Augment):
     """Pastes a part of another row's pictures; the loss counts both targets by their areas.
 
-    All pictures of a row have the same part replaced; what is no picture stays the row's own. A
-    batch is mixed at most once a step; of several that mix, the first in the recipe whose chance
-    comes up does.
+    All pictures of a row have the same part replaced; what is no picture stays the row's own. Masks
+    get the other's classes where its pixels are, and share nothing (French, Laine, Aila,
+    Mackiewicz, Finlayson, 2020, arXiv:1906.01916, section 3.3). A batch is mixed at most once a
+    step; of several that mix, the first in the recipe whose chance comes up does.
     """
 
     alpha: float = Field(1.0, gt=0)
@@ -33,11 +36,14 @@ class CutMix(Augment):
     probability: float = Field(0.5, gt=0, le=1)
     """That a batch is mixed at all."""
 
-    def mix(self, inputs: Batch, targets: Batch, generator: torch.Generator) -> tuple[Batch, Batch]:
+    def mix(
+        self, inputs: Batch, targets: Batch, ports: Ports, generator: torch.Generator
+    ) -> tuple[Batch, Batch]:
         """A partner and a rectangle for each row.
 
         Raises:
-            UsageError: a target has parts of its own, such as a mask: one share is not enough.
+            UsageError: boxes, lines or words stand for parts of a picture, which a cut would part;
+                or a target is a picture.
         """
         import torch
 
@@ -48,22 +54,21 @@ class CutMix(Augment):
         grids = _mix.grids_in(inputs)
         if not grids or not _mix.is_due(targets, self.probability, generator):
             return inputs, targets
-        _refuse_parts(targets)
+        masks = _mix.masks_in(targets, ports)
+        _mix.refuse_pictures(targets, masks, self.kind)
+        _refuse_parts(inputs, targets, ports)
         rows = count(inputs)
         partner = _mix.partners(rows, generator)
         areas = beta(rows, self.alpha, generator).to(partner.device)
-        sizes = {name: (grid.shape[-2], grid.shape[-1]) for name, grid in grids.items()}
-        height, width = next(iter(sizes.values()))
+        height, width = next(iter(grids.values())).shape[-2:]
         boxes = _boxes.placed(areas, torch.full_like(areas, height / width), (height, width),
                               generator)  # fmt: skip
-        mixed = dict(inputs)
-        for name, grid in grids.items():
-            high, wide = sizes[name]
-            scaled = boxes * boxes.new_tensor([high / height, wide / width] * 2)
-            pasted = _boxes.inside(scaled, (high, wide)).to(grid.device)[:, None]
-            mixed[name] = torch.where(pasted, grid[partner.to(grid.device)], grid)
+        parts = boxes / boxes.new_tensor([height, width] * 2)
+        mixed, said = dict(inputs), dict(targets)
+        mixed |= {name: _pasted(grid, parts, partner) for name, grid in grids.items()}
+        said |= {name: _pasted(grid, parts, partner) for name, grid in masks.items()}
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / (height * width)
-        return mixed, _mix.with_other(targets, partner, 1 - area)
+        return mixed, _mix.with_other(said, partner, 1 - area, both=masks)
 
     @classmethod
     def examples(cls) -> list[Self]:
@@ -71,12 +76,27 @@ class CutMix(Augment):
         return [cls(), cls(probability=1.0)]
 
 
-def _refuse_parts(targets: Batch) -> None:
+def _pasted(grids: Tensor, parts: Tensor, partner: Tensor) -> Tensor:
+    """(B, C, H, W) with the partners' values inside (B, 4) parts of height and width."""
+    import torch
+
+    from sonde.data.augment._boxes import inside
+
+    height, width = grids.shape[-2:]
+    boxes = parts * parts.new_tensor([height, width] * 2)
+    there = inside(boxes.round(), (height, width)).to(grids.device)[:, None]
+    return torch.where(there, grids[partner.to(grids.device)], grids)
+
+
+def _refuse_parts(inputs: Batch, targets: Batch, ports: Ports) -> None:
+    """Stop where something would have to be cut that cannot be."""
     from torch import Tensor
 
-    for name, value in targets.items():
-        if not isinstance(value, Tensor) or value.ndim > 2:
+    for name, value in (inputs | targets).items():
+        placed = name in ports and ports[name].kind == "set" and ports[name].frame is not None
+        plain = isinstance(value, Tensor) and (value.ndim < 3 or value.ndim == 4)
+        if placed or (name in targets and not plain):
             raise UsageError(
-                f"cutmix pastes parts of pictures, and target {name!r} has parts of its own, which "
-                "one share of the loss cannot say. Leave cutmix out, or use mixup."
+                f"cutmix pastes parts of pictures, and {name!r} has parts of its own, such as "
+                "boxes, that a cut would go through. Leave cutmix out, or use mixup."
             )

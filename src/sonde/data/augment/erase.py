@@ -58,6 +58,8 @@ class Erase(Augment):
                 & chance(rows, self.probability, generator)[:, None, None]
             )  # (B, H, W)
             for name in frame.pictures:
+                if name != frame.name:  # a second picture of it is what was there
+                    continue
                 grids = tensor_of(batch, name)
                 filling = _boxes.filling(grids, self.fill, generator)
                 moved[name] = torch.where(hidden.to(grids.device)[:, None], filling, grids)

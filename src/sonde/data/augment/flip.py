@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class Flip(Augment):
-    """Swaps left and right, or top and bottom, of each grid; what lives in its frame follows."""
+    """Swaps left and right, or top and bottom, of each grid; what lives in its frame follows.
+
+    Classes and the order of points stay: where a class says left or right, as of lanes, or a point
+    does, as of eyes, leave flips out.
+    """
 
     horizontal: float = Field(0.5, ge=0, le=1)
     """Probability that left and right are swapped."""

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from sonde.data.columns._placing import Resize
+from sonde.data.columns._room import DECODING
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
@@ -27,9 +28,20 @@ MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*
 
 MOST_PIXELS = 50_000_000
 
+_PNG, _HEAD = b"\x89PNG\r\n\x1a\n", struct.Struct(">I4s")  # before each part: length and name
 _GREY = ("1", "L", "LA", "La")
-_TURNED = (5, 6, 7, 8)
 _ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4
+_TURNED = (5, 6, 7, 8)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its orientation."""
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257  # TIFF 6.0, section 8
 
 _DAMAGE = (
@@ -67,11 +79,35 @@ def look(raw: str | bytes | np.ndarray) -> Look:
     Raises:
         Unreadable: the picture cannot be opened.
     """
-    with _opened(raw) as picture:
+    with opening(raw) as picture:
         width, height = _written_size(picture)
-        if picture.getexif().get(_ORIENTATION) in _TURNED:
+        if _turn_of(picture) in _TURNED:
             width, height = height, width
         return Look(height, width, picture.mode in _GREY or picture.mode.startswith("I"))
+
+
+def _turn_of(picture: Image.Image) -> int | None:
+    """Its orientation; of a PNG Pillow decodes all of it to find that, which is seldom needed."""
+    if isinstance(picture, PngImagePlugin.PngImageFile) and not _says_more_behind(picture):
+        turn: int | None = Image.Image.getexif(picture).get(_ORIENTATION)
+        return turn
+    with DECODING.taking(picture.width * picture.height):
+        return picture.getexif().get(_ORIENTATION)
+
+
+def _says_more_behind(png: PngImagePlugin.PngImageFile) -> bool:
+    """Whether something is said of a PNG behind its pixels (PNG, third edition, section 5.3)."""
+    file = png.fp
+    assert file is not None, "it was opened just now"
+    file.seek(len(_PNG))
+    behind = False
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
+        length, name = _HEAD.unpack(head)
+        behind |= name == b"IDAT"
+        if behind and name in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+            return True
+        file.seek(length + 4, io.SEEK_CUR)  # its sum is four bytes
+    return False
 
 
 def _written_size(picture: Image.Image) -> tuple[int, int]:
@@ -93,13 +129,15 @@ def pixels(
         Unreadable: the picture cannot be decoded.
     """
     planes, height, width = shape
-    with _opened(raw) as opened:
+    with opening(raw) as opened:
         side = 2 * max(height, width)
-        opened.draft(None, (side, side))
-        picture = _on_white(opened, planes)
-        if picture.size != (width, height):
-            picture = _RESIZED[resize](picture, (width, height))
-        values = np.asarray(picture)
+        drafted = opened.draft(None, (side, side))
+        with DECODING.taking(opened.width * opened.height):
+            opened.load()  # which turns a TIFF upright, and no other
+            turn = opened.getexif().get(_ORIENTATION, 1)
+            covers = drafted[1][2:] if drafted else opened.size
+            picture = _fitted(_on_white(opened, planes), covers, (width, height), resize, turn)
+            values = np.asarray(picture)
     return values[None] if planes == 1 else values.transpose(2, 0, 1)
 
 
@@ -109,58 +147,75 @@ def whole(raw: str | bytes | np.ndarray, planes: int = 3) -> np.ndarray:
     Raises:
         Unreadable: the picture cannot be decoded.
     """
-    with _opened(raw) as opened:
-        return np.asarray(_on_white(opened, planes))
+    with opening(raw) as opened, DECODING.taking(opened.width * opened.height):
+        return np.asarray(_on_white(upright(opened), planes))
 
 
-def _on_white(opened: Image.Image, planes: int) -> Image.Image:
-    """Upright, with 8 bits a sample, grey or in colour, and what one sees through white."""
-    picture = _eight_bits(_upright(opened))
+def _on_white(picture: Image.Image, planes: int) -> Image.Image:
+    """With 8 bits a sample, grey or in colour, and what one sees through white."""
+    picture = _eight_bits(picture)
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         white.alpha_composite(picture.convert("RGBA"))
         picture = white
-    return picture.convert("L" if planes == 1 else "RGB")
+    mode = "L" if planes == 1 else "RGB"
+    return picture if picture.mode == mode else picture.convert(mode)  # else it would be a copy
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def upright(picture: Image.Image) -> Image.Image:
     """The picture as its camera was held; the same where it needs no turn, not a copy."""
     turned = picture.getexif().get(_ORIENTATION, 1) != 1
     return ImageOps.exif_transpose(picture) if turned else picture
 
 
-def _stretched(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """All of the picture, its sides' ratio given up."""
-    return picture.resize(size, Image.Resampling.BILINEAR)
+def _fitted(
+    picture: Image.Image,
+    covers: tuple[float, float],
+    size: tuple[int, int],
+    resize: Resize,
+    turn: int,
+) -> Image.Image:
+    """The picture upright and of that width and height, where `Placing` says that its points lie.
+
+    Args:
+        picture: not upright yet: so what is turned is the small one.
+        covers: the width and height of it that are picture: of one decoded at an eighth, the last
+            pixels may lie partly beyond it.
+        size: width and height wanted.
+        resize: how.
+        turn: its orientation, as the camera wrote it.
+    """
+    want = size[::-1] if turn in _TURNED else size
+    left, top, content = 0.0, 0.0, want
+    if resize == "crop":  # the middle, scaled until its shorter side fits
+        scale = min(have / new for have, new in zip(covers, want, strict=True))
+        left, top = (
+            max(0.0, have - new * scale) / 2 for have, new in zip(covers, want, strict=True)
+        )
+    elif resize == "pad":  # all of it, scaled until its longer side fits
+        scale = min(new / have for have, new in zip(covers, want, strict=True))
+        wide, high = (
+            min(new, max(1, round(have * scale))) for have, new in zip(covers, want, strict=True)
+        )
+        content = wide, high
+    box = (left, top, covers[0] - left, covers[1] - top)
+    if picture.size != content or box != (0, 0, *picture.size):
+        picture = picture.resize(content, Image.Resampling.BILINEAR, box=box)
+    if turn in _UPRIGHT:
+        picture = picture.transpose(_UPRIGHT[turn])
+    return picture if picture.size == size else _between_bars(picture, size)
 
 
-def _cropped(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The middle of the picture, scaled until its shorter side fits."""
-    scale = min(have / want for have, want in zip(picture.size, size, strict=True))
-    margins = [(have - want * scale) / 2 for have, want in zip(picture.size, size, strict=True)]
-    left, top = margins
-    box = (left, top, picture.width - left, picture.height - top)
-    return picture.resize(size, Image.Resampling.BILINEAR, box=box)
-
-
-def _padded(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """All of the picture between two black bars, scaled until its longer side fits."""
-    scale = min(want / have for have, want in zip(picture.size, size, strict=True))
-    width, height = (
-        min(want, max(1, round(have * scale)))
-        for have, want in zip(picture.size, size, strict=True)
-    )
-    out = Image.new(picture.mode, size)
-    place = ((size[0] - width) // 2, (size[1] - height) // 2)
-    out.paste(_stretched(picture, (width, height)), place)
-    return out
-
-
-_RESIZED = {"stretch": _stretched, "crop": _cropped, "pad": _padded}
+def _between_bars(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """In the middle of black."""
+    whole = Image.new(picture.mode, size)
+    left, top = ((new - have) // 2 for have, new in zip(picture.size, size, strict=True))
+    whole.paste(picture, (left, top))
+    return whole
 
 
 @contextmanager
-def _opened(raw: str | bytes | np.ndarray) -> Iterator[Image.Image]:
+def opening(raw: str | bytes | np.ndarray) -> Iterator[Image.Image]:
     """The picture, its header checked; damage met inside the block is told as `Unreadable`."""
     try:
         if isinstance(raw, np.ndarray):

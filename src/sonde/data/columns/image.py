@@ -7,10 +7,10 @@ stored is uint8 of one size, so that a batch of pictures is one slice.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -21,23 +21,25 @@ from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
-from sonde.data._threads import in_order
+from sonde.data.columns._picture_fields import (
+    detached,
+    is_binary,
+    is_picture,
+    on_threads,
+    one_by_one,
+    pictures_in,
+    raw_of,
+    row_error,
+    tensors_in,
+)
 from sonde.data.columns._placing import Placing, Resize
-from sonde.data.columns._text import is_text, not_readable, plain, shortened
-
-if TYPE_CHECKING:
-    from sonde.data.columns._pictures import Unreadable
+from sonde.data.columns._text import is_text, plain
 
 _CAP = 128
 """Pixels a side that pictures of differing sizes are scaled to at most."""
 
 _TRIED = 16
 """File names whose files are looked for when a field's kind is guessed."""
-
-_TOGETHER = 32
-"""Pictures a thread takes at a time: handing over a small one costs as much as decoding it."""
-
-T = TypeVar("T")
 
 
 class Image(Column):
@@ -97,13 +99,13 @@ class Image(Column):
         raw = self._raw(rows)
         if isinstance(raw, pa.FixedShapeTensorArray):
             known = raw.is_valid().to_numpy(zero_copy_only=False)
-            pictures = _planes_first(_tensors(raw))
+            pictures = _planes_first(tensors_in(raw))
             if pictures.shape[1:] == self._shape:
                 values = np.zeros((len(raw), *self._shape), np.uint8)
                 values[known] = pictures
                 missing = np.flatnonzero(~known)
-                return Encoded(values, errors=[_error(int(row), None, "") for row in missing])
-        return self._decoded(_pictures(raw))
+                return Encoded(values, errors=[row_error(int(row), None, "") for row in missing])
+        return self._decoded(pictures_in(raw))
 
     def placing(self, rows: pa.RecordBatch) -> Placing:
         """How each raw picture lies in its grid, from headers alone."""
@@ -114,7 +116,7 @@ class Image(Column):
         else:
             from sonde.data.columns._pictures import Unreadable, look
 
-            looks = _on_threads(look, _pictures(raw))
+            looks = on_threads(look, pictures_in(raw))
             sizes = [(0, 0) if isinstance(at, Unreadable) else at[:2] for at in looks]
         return Placing.of(sizes, (self.height, self.width), self.resize)
 
@@ -127,15 +129,12 @@ class Image(Column):
         from sonde.data.columns._pictures import Unreadable, whole
 
         decode = partial(whole, planes=self.planes)
-        for found in _on_threads(decode, _pictures(self._raw(rows))):
+        for found in one_by_one(decode, pictures_in(self._raw(rows))):
             yield None if isinstance(found, Unreadable) else found
 
     def detached(self, raw: pa.Array) -> pa.Array:
         """The bytes of the files that paths name; what is no path stays."""
-        if not is_text(raw.type):
-            return raw
-        files = [None if path is None else Path(path).read_bytes() for path in raw.to_pylist()]
-        return pa.array(files, pa.binary())
+        return detached(raw)
 
     def advice(self, errors: Sequence[RowError]) -> str:
         """To look at the files."""
@@ -150,13 +149,13 @@ class Image(Column):
     def guess(cls, sample: pa.Array) -> Guess | None:
         """Claims names of picture files, bytes that begin like a picture, and uint8 tensors."""
         if isinstance(sample.type, pa.FixedShapeTensorType):
-            if sample.type.value_type != pa.uint8() or not _is_picture(sample.type.shape):
+            if sample.type.value_type != pa.uint8() or not is_picture(sample.type.shape):
                 return None
             return Guess(0.9, f"pictures, {' x '.join(map(str, sample.type.shape))}")
         known = plain(sample).drop_null()
         if not len(known):
             return None
-        if _is_binary(known.type):
+        if is_binary(known.type):
             return _guess_bytes(known)
         return _guess_names(known) if is_text(known.type) else None
 
@@ -190,7 +189,7 @@ class Image(Column):
             return np.tile([*shape[:2], int(grey)], (len(raw) - raw.null_count, 1))
         from sonde.data.columns._pictures import Unreadable, look
 
-        found = _on_threads(look, _pictures(raw))
+        found = on_threads(look, pictures_in(raw))
         opened = [item for item in found if not isinstance(item, Unreadable)]
         return np.array(opened, np.int64).reshape(-1, 3)
 
@@ -201,9 +200,9 @@ class Image(Column):
         decode = partial(pixels, shape=self._shape, resize=self.resize)
         values = np.zeros((len(pictures), *self._shape), np.uint8)
         errors = []
-        for row, found in enumerate(_on_threads(decode, pictures)):
+        for row, found in enumerate(on_threads(decode, pictures)):
             if isinstance(found, Unreadable):
-                errors.append(_error(row, pictures[row], str(found)))
+                errors.append(row_error(row, pictures[row], str(found)))
             else:
                 values[row] = found
         return Encoded(values, errors=errors)
@@ -218,15 +217,7 @@ class Image(Column):
         Raises:
             DataError: it holds no pictures at all.
         """
-        raw = plain(rows.column(self.reads[0]))
-        if isinstance(raw, pa.FixedShapeTensorArray):
-            readable = raw.type.value_type == pa.uint8() and _is_picture(raw.type.shape)
-        else:
-            readable = is_text(raw.type) or _is_binary(raw.type) or pa.types.is_null(raw.type)
-        if not readable:
-            raise not_readable(raw, self.name, "file names, encoded pictures, or uint8 arrays "
-                               "(H, W) or (H, W, C) with values in [0, 255]")  # fmt: skip
-        return raw
+        return raw_of(rows, self.reads[0], self.name)
 
 
 def _common_size(sizes: np.ndarray) -> tuple[int, int]:
@@ -238,63 +229,9 @@ def _common_size(sizes: np.ndarray) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _on_threads(read: Callable[[Any], T], pictures: list[Any]) -> Iterator[T | Unreadable]:
-    """What `read` makes of each picture, in order; Pillow decodes without Python's lock."""
-    from sonde.data.columns._pictures import Unreadable
-
-    def attempt(picture: Any) -> T | Unreadable:
-        if picture is None:
-            return Unreadable("missing")
-        try:
-            return read(picture)
-        except Unreadable as problem:
-            return problem
-
-    def attempt_all(start: int) -> list[T | Unreadable]:
-        return [attempt(picture) for picture in pictures[start : start + _TOGETHER]]
-
-    for found in in_order(attempt_all, range(0, len(pictures), _TOGETHER)):
-        yield from found
-
-
-def _pictures(raw: pa.Array) -> list[Any]:
-    """File names, bytes or arrays, None where missing."""
-    if not isinstance(raw, pa.FixedShapeTensorArray):
-        values: list[Any] = raw.to_pylist()
-        return values
-    arrays = iter(_tensors(raw))
-    return [next(arrays) if known else None for known in raw.is_valid().to_pylist()]
-
-
-def _tensors(raw: pa.FixedShapeTensorArray) -> np.ndarray:
-    """(n, H, W) or (n, H, W, C) uint8 of the rows that are not missing."""
-    arrays: np.ndarray = raw.filter(raw.is_valid()).to_numpy_ndarray()
-    return arrays
-
-
 def _planes_first(pictures: np.ndarray) -> np.ndarray:
     """(n, H, W) or (n, H, W, C) -> (n, C, H, W)."""
     return pictures[:, None] if pictures.ndim == 3 else np.moveaxis(pictures, -1, 1)
-
-
-def _error(row: int, picture: Any, problem: str) -> RowError:
-    if picture is None:
-        return RowError(row, None, "a picture")
-    if isinstance(picture, str):
-        return RowError(row, shortened(picture, 200), f"a readable picture ({problem})", picture)
-    size = picture.nbytes if isinstance(picture, np.ndarray) else len(picture)
-    return RowError(row, f"a picture of {size:,} bytes", f"a readable picture ({problem})")
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
-    )
-
-
-def _is_picture(shape: list[int]) -> bool:
-    """Whether an array of this shape can be a picture: (H, W) or (H, W, C)."""
-    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 2, 3, 4))
 
 
 def _guess_bytes(known: pa.Array) -> Guess | None:

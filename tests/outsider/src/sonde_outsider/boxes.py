@@ -21,7 +21,7 @@ from sonde.core.batch import select
 SCALE = 16.0
 
 
-class Boxes(Column):
+class PlainBoxes(Column):
     """A list of boxes x0, y0, x1, y1 in pixels of a picture; any number of them, or none."""
 
     learns: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class Boxes(Column):
     def port(self) -> Port:
         return Port("set", (4,), frame=self.frame)
 
-    def fit(self, chunks: Iterable[pa.RecordBatch]) -> Boxes:
+    def fit(self, chunks: Iterable[pa.RecordBatch]) -> PlainBoxes:
         return self
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
@@ -72,7 +72,7 @@ class MeanBox(SupervisedTask):
         return (self.target,)
 
     def target_columns(self) -> Mapping[str, str]:
-        return {self.target: "boxes"}
+        return {self.target: "plain-boxes"}
 
     @property
     def outputs(self) -> Mapping[str, Port]:

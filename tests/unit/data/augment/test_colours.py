@@ -16,7 +16,7 @@ from sonde.data.augment.erase import Erase
 
 PORTS = {
     "picture": Port("grid", (3, 6, 5), frame="picture"),
-    "mask": Port("grid", (1, 6, 5), frame="picture"),
+    "mask": Port("grid", (1, 6, 5), size=2, frame="picture"),
 }
 HALF, TWICE = torch.tensor([0.5]), torch.tensor([2.0])
 

@@ -10,13 +10,18 @@ import torch
 from torch import Tensor
 
 import sonde
-from sonde.core.batch import Batch
+from sonde.core.batch import Batch, Padded
 from sonde.core.errors import UsageError
-from sonde.core.port import OTHER, PRESENT, ROW, SHARE
+from sonde.core.port import OTHER, PRESENT, ROW, SHARE, Port
 from sonde.data.augment.cutmix import CutMix
 from sonde.data.augment.mixup import Mixup
 
 ROWS = 50
+PORTS = {
+    "picture": Port("grid", (3, 9, 12), frame="picture"),
+    "mask": Port("grid", (1, 9, 12), size=99, frame="picture"),
+    "boxes": Port("set", (5,), size=2, frame="picture"),
+}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -46,7 +51,7 @@ def test_mixup_averages_what_has_a_mean_and_keeps_the_rest() -> None:
         PRESENT + "age": torch.arange(ROWS) % 2 == 0,
         "sex": torch.arange(ROWS) % 2,
     }
-    found, mixed = Mixup(alpha=1.0).mix(inputs, targets(), generator())
+    found, mixed = Mixup(alpha=1.0).mix(inputs, targets(), PORTS, generator())
     share, other = tensor(mixed, SHARE), partner(mixed)
     assert bool((share >= 0.5).all()) and share.std() > 0.1  # one a row
     age = tensor(inputs, "age")
@@ -62,7 +67,7 @@ def test_mixup_averages_what_has_a_mean_and_keeps_the_rest() -> None:
 def test_small_alpha_mixes_little() -> None:
     inputs: Batch = {"age": torch.randn(ROWS)}
     little, much = (
-        tensor(Mixup(alpha=alpha).mix(inputs, targets(), generator())[1], SHARE).mean()
+        tensor(Mixup(alpha=alpha).mix(inputs, targets(), PORTS, generator())[1], SHARE).mean()
         for alpha in (0.1, 10.0)
     )
     assert little > 0.9 and much < 0.65
@@ -73,7 +78,7 @@ def test_the_share_of_cutmix_is_the_part_of_the_pixels_that_stayed() -> None:
     picture = torch.arange(ROWS, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 9, 12)
     coarse = picture[:, :1, ::3, ::3]
     inputs: Batch = {"picture": picture, "coarse": coarse.clone()}
-    found, mixed = CutMix(probability=1).mix(inputs, targets(), generator())
+    found, mixed = CutMix(probability=1).mix(inputs, targets(), PORTS, generator())
     other, after = partner(mixed), tensor(found, "picture")
     stayed = (after == torch.arange(ROWS)[:, None, None, None]).float().mean(dim=(1, 2, 3))
     moved = other != torch.arange(ROWS)
@@ -84,17 +89,49 @@ def test_the_share_of_cutmix_is_the_part_of_the_pixels_that_stayed() -> None:
     assert np.corrcoef(small[moved], pasted[moved])[0, 1] > 0.8  # the same part of both
 
 
-def test_cutmix_refuses_targets_with_parts() -> None:
-    inputs: Batch = {"picture": torch.zeros(ROWS, 1, 4, 4)}
-    mask: Batch = {"mask": torch.zeros(ROWS, 1, 4, 4)}
-    with pytest.raises(UsageError, match=r"target 'mask' has parts of its own"):
-        CutMix(probability=1).mix(inputs, mask, generator())
+def test_cutmix_cuts_masks_as_their_pictures_and_they_share_nothing() -> None:
+    """Pictures and masks are of one value, their row's number: they agree in every pixel after."""
+    rows = torch.arange(ROWS, dtype=torch.uint8)[:, None, None, None]
+    inputs: Batch = {"picture": rows.expand(-1, 3, 9, 12).clone()}
+    given = targets() | {"mask": rows.expand(-1, 1, 9, 12).clone()}
+    found, mixed = CutMix(probability=1).mix(inputs, given, PORTS, generator())
+    mask, other = tensor(mixed, "mask"), mixed[OTHER]
+    assert torch.equal(mask, tensor(found, "picture")[:, :1])
+    assert (mask != rows).any()
+    assert isinstance(other, dict)
+    assert other["mask"] is mask
+    assert torch.equal(tensor(other, "label"), tensor(given, "label")[partner(mixed)])
+
+
+def test_mixup_leaves_masks_whole_and_the_loss_counts_both() -> None:
+    rows = torch.arange(ROWS, dtype=torch.uint8)[:, None, None, None]
+    mask = rows.expand(-1, 1, 9, 12).clone()
+    inputs: Batch = {"picture": torch.rand(ROWS, 3, 9, 12), "mask": mask}
+    found, _ = Mixup(alpha=1.0).mix(inputs, targets(), PORTS, generator())
+    assert found["mask"] is mask
+    _, mixed = Mixup().mix({"picture": inputs["picture"]}, {"mask": mask}, PORTS, generator())
+    other = mixed[OTHER]
+    assert mixed["mask"] is mask
+    assert isinstance(other, dict)
+    assert sorted(tensor(other, "mask")[:, 0, 0, 0].tolist()) == list(range(ROWS))
+
+
+def test_what_cannot_be_mixed_is_refused() -> None:
+    inputs: Batch = {"picture": torch.zeros(ROWS, 1, 9, 12)}
+    boxes = Padded(torch.zeros(ROWS, 1, 5), torch.ones(ROWS, dtype=torch.int64))
+    for given in (inputs, inputs | {"boxes": boxes}):
+        with pytest.raises(UsageError, match=r"'boxes' has parts of its own.*use mixup"):
+            CutMix(probability=1).mix(given, {"boxes": boxes}, PORTS, generator())
+    clean: Batch = {"picture": torch.zeros(ROWS, 1, 9, 12)}
+    for augment in (CutMix(probability=1), Mixup()):
+        with pytest.raises(UsageError, match="target 'picture' is a picture itself"):
+            augment.mix(inputs, clean, PORTS, generator())
 
 
 def test_cutmix_leaves_tables_alone() -> None:
     inputs: Batch = {"age": torch.zeros(ROWS)}
     given = targets()
-    assert CutMix(probability=1).mix(inputs, given, generator()) == (inputs, given)
+    assert CutMix(probability=1).mix(inputs, given, PORTS, generator()) == (inputs, given)
 
 
 @pytest.mark.parametrize("micro_batch", [None, 16])

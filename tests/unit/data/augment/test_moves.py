@@ -17,7 +17,7 @@ from sonde.data.augment.shift import Shift
 HEIGHT, WIDTH, ROWS = 9, 12, 40
 PORTS = {
     "picture": Port("grid", (3, HEIGHT, WIDTH), frame="picture"),
-    "mask": Port("grid", (1, HEIGHT, WIDTH), frame="picture"),
+    "mask": Port("grid", (1, HEIGHT, WIDTH), size=7, frame="picture"),
     "boxes": Port("set", (4,), frame="picture"),
     "elsewhere": Port("set", (4,), frame="another"),
     "label": Port("category", size=2),

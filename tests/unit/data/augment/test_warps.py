@@ -21,7 +21,7 @@ from sonde.data.augment.rotate import Rotate
 HEIGHT, WIDTH, ROWS = 33, 41, 60
 PORTS = {
     "picture": Port("grid", (1, HEIGHT, WIDTH), frame="picture"),
-    "mask": Port("grid", (1, HEIGHT, WIDTH), frame="picture"),
+    "mask": Port("grid", (1, HEIGHT, WIDTH), size=7, frame="picture"),
     "boxes": Port("set", (4,), frame="picture"),
     "points": Port("set", (2,), frame="picture"),
 }
