@@ -19,6 +19,9 @@ _DEFAULT_KINDS = {"paradigm": Recipe.model_fields["paradigm"].default}
 _TASKS = {"scalar": "regression", "category": "classification"}
 """Port kind of a target -> the task that predicts it."""
 
+_TASKS_OF = {"set": "multilabel", "boxes": "detect", "mask": "segment"}
+"""Kind of a target's column -> the task that predicts it, where its port does not say enough."""
+
 
 def begin(path: str, target: str | None, **parts: Any) -> Recipe:
     """A recipe that names source, task and what the caller chose; the rest is inferred later.
@@ -29,7 +32,7 @@ def begin(path: str, target: str | None, **parts: Any) -> Recipe:
     """
     source = guess_source(path)
     known = [field.name for field in source.fields() if not is_reserved(field.name)]
-    names = _named(known, target)
+    names = _named(known, target or _of_pictures(source))
     check_fields(source, names)
     task = _task_for(source, names, parts.pop("task", None))
     plain = {"task": task, **{k: v for k, v in parts.items() if v}}
@@ -42,6 +45,12 @@ def _named(known: list[str], target: str | None) -> list[str]:
         return [_only_target(known)]
     parts = [part.strip() for part in target.split(",") if part.strip()]
     return [target] if target in known or len(parts) < 2 else parts
+
+
+def _of_pictures(source: Source) -> str | None:
+    """The one field beside pictures whose kind the source says, such as their boxes."""
+    beside = [field.name for field in source.fields() if field.kind in _TASKS_OF]
+    return beside[0] if len(beside) == 1 else None
 
 
 def _only_target(known: list[str]) -> str:
@@ -64,13 +73,13 @@ def _task_for(source: Source, names: list[str], task: str | None) -> dict[str, A
 
 
 def _kind_for(column: Column) -> str:
-    """Classes are classified, numbers are regressed, of sets each word is one label.
+    """Classes are classified, numbers regressed; of sets each word is a label, boxes are found.
 
     Raises:
         UsageError: no task predicts such a column.
     """
-    if column.kind == "set":
-        return "multilabel"
+    if column.kind in _TASKS_OF:
+        return _TASKS_OF[column.kind]
     if column.port.kind not in _TASKS:
         raise UsageError(
             f"target {column.name!r} is a column of kind {column.kind!r}, which no task predicts "

@@ -80,6 +80,11 @@ def to_yaml(data: Any) -> str:
     )
 
 
+def is_unicode(text: str) -> bool:
+    """False of a text with lone surrogates: of a file's name that is no UTF-8, or of JSON's."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def to_flow(names: Iterable[str]) -> str:
     """A list of names as YAML on one line, `[age, "a, b"]`, without control characters."""
 

@@ -61,7 +61,9 @@ def find(name: str, values: pa.Array, said: str | None) -> Finding:
         facts["distinct"] = len(pc.unique(values).drop_null())
     kind, claim = _surest(values)
     if said and kind != said:
-        kind, claim = said, Guess(1.0, f"{facts['distinct']:,} values, as the source says")
+        seen = claim.reason if claim else _noun(values.type)
+        seen = f"{facts['distinct']:,} values" if "distinct" in facts else seen
+        kind, claim = said, Guess(1.0, f"{seen}, as the source says")
     reason = claim.reason if claim else _unclaimed(values, facts)
     excluded = _useless(values, facts, kind) or (claim.unsure if claim else None)
     if claim is None:

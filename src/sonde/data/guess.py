@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from sonde.contracts.data import Source
-from sonde.core.errors import StorageError, UsageError, listed
+from sonde.core.errors import SondeError, StorageError, UsageError, listed
 from sonde.core.registry import registry
 from sonde.data.sources._files import (
     check_file,
@@ -18,7 +19,9 @@ from sonde.data.sources._files import (
     reading,
 )
 from sonde.data.sources._load import array_names
+from sonde.data.sources._pictured import Pictured
 from sonde.data.sources._row_files import RowFiles
+from sonde.data.sources._shelf import shelf_at
 from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.arrays import Arrays
@@ -41,7 +44,8 @@ def guess_source(path: str) -> Source:
 
     A file or several by a pattern: Parquet, Arrow, JSON lines, an .npz file whose names say it all,
     an archive of pictures, else a table, also one in an archive (`signs.zip/info.csv`). A folder:
-    one of Parquet, Arrow or JSON lines files, else of pictures.
+    one of Parquet, Arrow or JSON lines files, else of pictures: with boxes or masks where they are
+    surely of such a form, else by class.
 
     Raises:
         StorageError: there is nothing at the path.
@@ -49,7 +53,7 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or Folder(path)
+        return _guess_folder(path) or _guess_pictures(path)
     if into_archive(path) is not None:
         return Table(path)
     if not is_pattern(path) and not place.exists():
@@ -63,7 +67,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return Folder(path)
+        return _guess_pictures(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -114,6 +118,17 @@ def _guess_folder(path: str) -> RowFiles | None:
     if not formats:
         return None
     return _by_part(path, formats[0], found[formats[0]]) or formats[0](path)
+
+
+def _guess_pictures(path: str) -> Source:
+    """Pictures with boxes or masks in a form that is surely told, else pictures by class."""
+    shelf = shelf_at(path)
+    for kind in registry("source"):
+        if issubclass(kind, Pictured):
+            with suppress(SondeError):  # what cannot be read so is not of this form
+                if kind.claims(shelf):
+                    return kind(path)
+    return Folder(path)
 
 
 def _ending(names: list[str], suffixes: tuple[str, ...]) -> Iterator[str]:

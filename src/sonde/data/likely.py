@@ -18,6 +18,9 @@ _NAMES = frozenset({
 _MOST = 5
 _FEW_CLASSES = 20
 
+_IN_PICTURES = ("boxes", "mask")
+"""Kinds that are hardly there for another reason."""
+
 _ENOUGH, _LEAD = 2, 2
 """What must speak for a field, and how much more than for any other for it to be the one."""
 
@@ -28,6 +31,8 @@ def likely_targets(inspection: Inspection) -> list[str]:
     One alone is what is surely meant. Where several are named alike, such as the sales of each
     region and of all, only a person knows, and all of them are given.
     """
+    if len(inside := [i.field for i in inspection.findings if i.kind in _IN_PICTURES]) == 1:
+        return inside
     items = [i for i in inspection.findings if i.kind in ("number", "category") and not i.excluded]
     last = inspection.findings[-1].field if inspection.findings else ""
     marks = {item.field: _mark(item, last=item.field == last) for item in items}

@@ -47,7 +47,8 @@ def train(
     path
         A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one
         file or several by a pattern such as 'sales/*.csv'; arrays (.npz); or pictures in a folder,
-        zip or tar.gz, one folder a class.
+        zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, a table) or masks beside
+        them.
     target
         The column to predict, where the path is data.
     model

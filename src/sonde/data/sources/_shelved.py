@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 
@@ -22,19 +23,22 @@ class Shelved:
 
     Attributes:
         image: the field of pictures.
+        file: the field of their names; None for none.
         alone: whether the shelf may say the parts itself, since it is the only one.
     """
 
     shelf: Shelf
     image: str
+    file: str | None
     alone: bool
 
     @property
     def fields(self) -> list[Field]:
-        """The picture and its class."""
+        """The picture, its class, and its name where that is asked for."""
         return [
             Field(self.image, self.shelf.type, "image"),
             Field("label", pa.string(), "category"),
+            *([] if self.file is None else [Field(self.file, pa.string())]),
         ]
 
     @property
@@ -55,6 +59,9 @@ class Shelved:
                 columns: dict[str, pa.Array] = {"label": pa.array(found.labels[rows], pa.string())}
                 if sizes is not None:
                     columns[self.image] = fetch(found.paths[rows])
+                if self.file is not None:
+                    names = [PurePosixPath(path).stem for path in found.paths[rows]]
+                    columns[self.file] = pa.array(names, pa.string())
                 if found.parts:
                     columns[PART] = pa.array(found.parts[rows], pa.string())
                 yield columns, rows.stop - rows.start

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
+from sonde.core.text import is_unicode
 from sonde.data.sources._advice import advice
 from sonde.data.sources._files import join
 from sonde.data.sources._shelf import Shelf
@@ -92,8 +93,8 @@ def _add_classes(
     for label in classes:
         before = len(found.paths)
         for path in _files_below(found, shelf, join(below, label)):
-            if not _is_unicode(path):
-                _tell(found, _shown(path), "a file name in UTF-8", _shown(join(shelf.top, path)))
+            if not is_unicode(path):
+                _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
             elif not _is_picture(path):
                 _tell(found, path, f"a picture ({_KNOWN})", join(shelf.top, path))
             else:
@@ -101,7 +102,7 @@ def _add_classes(
                 found.paths.append(path)
         if len(found.paths) == before:
             raise DataError(
-                f"{_shown(join(where, label))} holds no pictures that can be read, expected "
+                f"{shown(join(where, label))} holds no pictures that can be read, expected "
                 f"some ({_KNOWN}). Add some, or remove the folder."
             )
 
@@ -135,14 +136,9 @@ def _is_picture(name: str) -> bool:
     return PurePath(name).suffix.lower() in SUFFIXES
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """What a message can hold of a path that is not UTF-8."""
     return path.encode(errors="backslashreplace").decode()
-
-
-def _is_unicode(name: str) -> bool:
-    """False for a name whose bytes are not UTF-8, which Python holds as lone surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _tell(found: Pictures, got: str, expected: str, path: str) -> None:

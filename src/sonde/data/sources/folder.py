@@ -57,6 +57,9 @@ class Folder(Source):
     own; a mapping says how it is read."""
     image: str = "image"
     """The field of pictures: the table's column of file names, below the folder."""
+    file: str | None = None
+    """A field to add: what a picture in a folder per class is called, without folder and suffix,
+    such as the 7 of s1/7.pgm; a split may go by it."""
     images: dict[str, str] | None = None
     """Several pictures a row, or names that stand in no column: field -> a pattern such as
     `images/{row}_front.jpg`; {row} counts the table's rows from 1, {id} is its column id."""
@@ -76,6 +79,11 @@ class Folder(Source):
 
     @model_validator(mode="after")
     def _tables_agree(self) -> Self:
+        if self.file is not None and (self.table is not None or self.file == self.image):
+            raise ValueError(
+                f"got file {self.file!r} beside {'a table' if self.table else 'the same image'}; "
+                "it goes with pictures in a folder per class, under a name of its own"
+            )
         if self.images and self.table is None:
             raise ValueError("got images without a table; expected `table` whose rows they are of")
         for table in (self.table, *(place.table for place in self._places.values())):
@@ -163,7 +171,7 @@ class Folder(Source):
         for part, place in places.items():
             shelf = shelf_at(place.path or self.path)
             if place.table is None:
-                found[part] = Shelved(shelf, self.image, alone=not self._places)
+                found[part] = Shelved(shelf, self.image, self.file, alone=not self._places)
             else:
                 like = found.get("train")
                 found[part] = Named(

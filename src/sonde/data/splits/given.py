@@ -1,16 +1,20 @@
 """A given split: the data already says which rows are for what.
 
-Published sets come with their own test part; numbers compare only where it is kept.
+Published sets come with their own test part; numbers compare only where it is kept. Where a field
+holds something else that decides it, such as the number of a picture, `held_out` names its values:
+
+    split: {kind: given, by: number, held_out: [6, 7, 8, 9, 10]}
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BeforeValidator, model_validator
 
 from sonde.contracts.data import Assignment, Rows, Split
 from sonde.core.errors import DataError, UnknownColumn, listed
@@ -30,11 +34,17 @@ _WORDS = {
 }
 
 
+Value = Annotated[str, BeforeValidator(str)]
+"""A value of a field as text: YAML reads 6 as a number."""
+
+
 class Given(Split):
     """Parts as a field names them: train, valid (val, validation, dev), test, in any case."""
 
     by: str | None = None
     """The field; None takes what the source's own files say."""
+    held_out: tuple[Value, ...] = ()
+    """Values of the field that make a test row; rows of all other values are then to train."""
     valid: Fraction = 0.1
     """Fraction of the training rows taken for validation where no row is named so."""
     stratify: str | None = None
@@ -43,6 +53,12 @@ class Given(Split):
     """The field whose equal values stay together when validation rows are taken."""
     up_to: Sign | None = None
     """Of the groups' field only what stands before the last such sign counts."""
+
+    @model_validator(mode="after")
+    def _named_by_a_field(self) -> Self:
+        if self.held_out and self.by is None:
+            raise ValueError("got held_out without `by`, the field whose values they are")
+        return self
 
     @property
     def grouped_by(self) -> str | None:
@@ -79,7 +95,12 @@ class Given(Split):
     @classmethod
     def examples(cls) -> list[Self]:
         """By the source's own parts; by the field 'part', in proportion; validation by group."""
-        return [cls(), cls(by="part", stratify="label"), cls(groups="group")]
+        return [
+            cls(),
+            cls(by="part", stratify="label"),
+            cls(groups="group"),
+            cls(by="label", held_out=("b",)),
+        ]
 
     def _validation(self, rows: Rows, train: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n,) positions in `train` that are taken for validation."""
@@ -104,7 +125,7 @@ class Given(Split):
             ) from None
         coded = pc.dictionary_encode(pc.cast(values, pa.string())).combine_chunks()
         words = coded.dictionary.to_pylist()
-        found = [_WORDS.get(word.strip().lower()) for word in words]
+        found = [self._part(word) for word in words]
         strange = [repr(word) for word, part in zip(words, found, strict=True) if part is None]
         if coded.null_count:
             strange.append(f"nothing ({coded.null_count:,} rows)")
@@ -113,5 +134,17 @@ class Given(Split):
                 f"field {field!r} names no part: got {listed(strange)}, expected one of "
                 f"{', '.join(_WORDS)}. Name another field with `by`, or mend these rows."
             )
+        absent = [value for value in self.held_out if value not in words]
+        if absent:
+            raise DataError(
+                f"held_out: none of {rows.count:,} rows has "
+                f"{listed(map(repr, absent))} in the field {field!r}, which holds "
+                f"{listed(map(repr, sorted(words)))}. Take them out, or name another field."
+            )
         parts: np.ndarray = np.array(found, str)[coded.indices.to_numpy(zero_copy_only=False)]
         return parts
+
+    def _part(self, word: str) -> str | None:
+        if self.held_out:
+            return "test" if word in self.held_out else "train"
+        return _WORDS.get(word.strip().lower())

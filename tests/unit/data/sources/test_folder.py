@@ -181,3 +181,14 @@ def test_the_part_is_no_column_to_name(tmp_path: Path) -> None:
     with pytest.raises(UnknownColumn) as refused:
         check_fields(source, ["prt"])
     assert str(refused.value).endswith("has no column 'prt'. Columns: image, label")
+
+
+def test_the_names_of_files_are_a_field_where_that_is_asked_for(tmp_path: Path) -> None:
+    top = make(tmp_path, "s1/1.pgm", "s1/10.pgm", "s2/deep/2.b.pgm")
+    rows, _ = read(Folder(top, file="number"))
+    assert [row[1:] for row in rows] == [("s1", "1"), ("s1", "10"), ("s2", "2.b")]
+    check_fields(Folder(top, file="number"), ["number"])
+    with pytest.raises(ValueError, match="under a name of its own"):
+        Folder(top, file="image")
+    with pytest.raises(ValueError, match="beside a table"):
+        Folder(top, file="number", table="info.csv")

@@ -65,3 +65,21 @@ def test_data_that_says_nothing_is_refused() -> None:
         list(Given().folds(Fields({"label": ["a"]})))
     with pytest.raises(UnknownColumn, match="'prat'"):
         list(Given(by="prat").folds(Fields({"part": ["train"]})))
+
+
+def test_values_that_are_held_out_make_the_test_part() -> None:
+    """Such as pictures 3 and 4 of each person; validation comes out of the others."""
+    rows = Fields({"number": list("1234") * 5, "who": [f"p{at // 4}" for at in range(20)]})
+    split = Given.parse({"by": "number", "held_out": [3, 4], "valid": 0.5, "stratify": "who"})
+    (made,) = split.folds(rows)
+    assert made.test.tolist() == [at for at in range(20) if at % 4 in (2, 3)]
+    assert len(made.valid) == len(made.train) == 5
+    assert sorted(at // 4 for at in made.valid) == [0, 1, 2, 3, 4]
+
+
+def test_held_out_values_must_be_there_and_have_a_field() -> None:
+    rows = Fields({"number": list("1234")})
+    with pytest.raises(DataError, match=r"none of 4 rows has '7'.*holds '1', '2', '3', '4'"):
+        list(Given(by="number", held_out=("7",)).folds(rows))
+    with pytest.raises(ValueError, match="held_out without `by`"):
+        Given(held_out=("7",))

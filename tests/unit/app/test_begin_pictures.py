@@ -1,0 +1,47 @@
+"""Pictures with boxes or masks need neither a recipe nor a target's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.annotated import FORMS, TWO, Files, packed, png
+
+from sonde.app.begin import begin
+from sonde.core.errors import UsageError
+from sonde.data.guess import guess_source
+from sonde.data.inspect import inspect_source
+from sonde.data.likely import likely_targets
+
+MASKS: Files = {f"{folder}/{name}.png": png(seed=n) for folder in ("image", "label")
+                for n, name in enumerate("ab")}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_boxes_are_detected(kind: str, tmp_path: Path) -> None:
+    path = packed(FORMS[kind](TWO), tmp_path / "a.zip")
+    for target in (None, "boxes"):
+        recipe = begin(path, target)
+        assert recipe.task.kind == "detect"
+        assert recipe.task.targets == ("boxes",)
+    assert recipe.source is not None and recipe.source.kind == kind
+
+
+def test_masks_are_segmented(tmp_path: Path) -> None:
+    recipe = begin(packed(MASKS, tmp_path / "a.zip"), None)
+    assert (recipe.task.kind, recipe.task.targets) == ("segment", ("mask",))
+
+
+def test_another_target_is_still_the_callers(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'image' is a column of kind 'image'"):
+        begin(packed(MASKS, tmp_path / "a.zip"), "image")
+
+
+def test_looking_says_what_was_found(tmp_path: Path) -> None:
+    seen = inspect_source(guess_source(packed(FORMS["voc"](TWO), tmp_path / "a.zip")))
+    kinds = {item.field: (item.kind, item.excluded) for item in seen.findings}
+    assert kinds == {"image": ("image", None), "boxes": ("boxes", None)}
+    assert likely_targets(seen) == ["boxes"]
+    masks = inspect_source(guess_source(packed(MASKS, tmp_path / "b.zip")))
+    assert masks.finding("mask").reason == "2 encoded pictures, as the source says"
+    assert likely_targets(masks) == ["mask"]
