@@ -15,47 +15,77 @@ if TYPE_CHECKING:
 FOLDER = "predicted"
 """Where pictures go unless somebody says otherwise; then `predicted-2` and so on."""
 
+_SHEET = 16_000_000
+"""Pixels that pictures have together at most to be shown on one sheet."""
 
-def kept(answers: list[dict[str, Any]], output: str | None) -> tuple[list[dict[str, Any]], str]:
-    """The answers with the file of each picture in its place, and a line on what was written.
+
+class Kept:
+    """Writes the pictures of answers that come a part at a time, and holds none for longer.
 
     Args:
-        answers: rows; pictures are uint8 arrays.
         output: a folder; of a file, the folder that has its name without the suffix; by default one
             that has not been there.
-
-    Raises:
-        StorageError: a file cannot be written.
+        rows: how many answers there will be, for names of one length.
+        together: the field whose pictures are also shown on one sheet; None for all fields.
     """
-    held = [(row, name) for row in answers for name, value in row.items() if is_picture(value)]
-    if not held:
-        return answers, ""
-    folder = Path(output).with_suffix("") if output else _free()
-    digits = len(str(len(answers) - 1))
-    told = [
-        {
-            name: _written(folder, f"{number:0{digits}d}-{name}", value) if is_picture(value)
-            else value
-            for name, value in row.items()
-        }
-        for number, row in enumerate(answers)
-    ]  # fmt: skip
-    written = "a file" if len(held) == 1 else f"{len(held):,} files"
-    stills = [row[name] for row, name in held if not is_film(row[name])]
-    if len(stills) < 2:
-        return told, f"{written} in {folder}"
-    together = _put(folder / "sheet.png", png(sheet(stills)))
-    return told, f"{written} in {folder}, all pictures together in {together}"
+
+    def __init__(self, output: str | None, rows: int, *, together: str | None = None) -> None:
+        self._folder = Path(output).with_suffix("") if output else None
+        self._digits = len(str(max(rows, 1) - 1))
+        self._together = together
+        self._rows = self._files = self._pixels = 0
+        self._stills: list[np.ndarray] = []
+
+    def add(self, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The next answers with the file of each picture in its place.
+
+        Raises:
+            StorageError: a file cannot be written.
+        """
+        told = []
+        for answer in answers:
+            stem = f"{self._rows:0{self._digits}d}"
+            told.append({
+                name: self._written(name, stem, value) if is_picture(value) else value
+                for name, value in answer.items()
+            })  # fmt: skip
+            self._rows += 1
+        return told
+
+    def finish(self) -> str:
+        """Write the sheet; what was written, empty where there was nothing.
+
+        Raises:
+            StorageError: the sheet cannot be written.
+        """
+        if self._folder is None or not self._files:
+            return ""
+        written = "a file" if self._files == 1 else f"{self._files:,} files"
+        if len(self._stills) < 2:
+            return f"{written} in {self._folder}"
+        together = _put(self._folder / "sheet.png", png(sheet(self._stills)))
+        return f"{written} in {self._folder}, all pictures together in {together}"
+
+    def _written(self, name: str, stem: str, picture: np.ndarray) -> str:
+        self._folder = self._folder or _free()
+        self._files += 1
+        self._hold(name, picture)
+        suffix, content = file_of(picture)
+        return _put(self._folder / f"{stem}-{name.replace('/', '_')}{suffix}", content)
+
+    def _hold(self, name: str, picture: np.ndarray) -> None:
+        """Remember a picture for the sheet, unless it grows too large: then there is none."""
+        if is_film(picture) or self._together not in (None, name):
+            return
+        self._pixels += picture.shape[0] * picture.shape[1]
+        self._stills.append(picture)
+        if self._pixels > _SHEET:
+            self._stills.clear()
 
 
 def _free() -> Path:
     names = chain([FOLDER], (f"{FOLDER}-{number}" for number in count(2)))
     return next(path for path in map(Path, names) if not path.exists())
-
-
-def _written(folder: Path, stem: str, picture: np.ndarray) -> str:
-    suffix, content = file_of(picture)
-    return _put(folder / f"{stem.replace('/', '_')}{suffix}", content)
 
 
 def _put(path: Path, content: bytes) -> str:

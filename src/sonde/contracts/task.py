@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,8 @@ class Judged:
         groups: (N,) int64, equal where rows hang together, such as pictures of one patient: a
             bootstrap then draws groups instead of rows. None where every row stands for itself.
         shown: panels of what was met while judging and is in no array, such as a film.
+        rivals: name -> what simple methods that only judging can ask answered to the same rows,
+            such as a filter over raw pictures; they stand beside `Task.baselines`.
     """
 
     predicted: Arrays
@@ -53,6 +55,7 @@ class Judged:
     rows: np.ndarray
     groups: np.ndarray | None = None
     shown: Sequence[Panel] = ()
+    rivals: Mapping[str, Arrays] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ class Predictor(Protocol):
         """Another sealed model, such as a classifier by which a task wants to be judged."""
 
 
+Ask = Callable[[pa.RecordBatch], list[Row]]
+"""Raw rows, such as those of parts of a row -> the task's answers, not yet completed."""
+
+
 RawRows = Callable[[Sequence[int]], pa.RecordBatch]
 """Row numbers, ascending -> their raw rows."""
 
@@ -115,8 +122,10 @@ class Task(Spec):
     """The name in `metrics()` that early stopping watches unless told otherwise."""
     suggests: ClassVar[str] = ""
     """Kind of the model where the recipe names none; without it one that fits the inputs."""
-    learns_by: ClassVar[str] = "supervised"
-    """Kind of the paradigm where the recipe names none."""
+    learns_by: ClassVar[str | Mapping[str, Any]] = "supervised"
+    """The paradigm where the recipe names none: its kind, or a mapping with options."""
+    compares: ClassVar[bool] = False
+    """True where rows of one call are compared with one another, and so answered together."""
 
     _columns: Mapping[str, Column] = PrivateAttr(default_factory=dict)
     _ports: Ports = PrivateAttr(default_factory=dict)  # kept, because every step asks for them
@@ -164,6 +173,11 @@ class Task(Spec):
         """Sealed models that judging opens: they are looked for before a run begins."""
         return ()
 
+    @property
+    def kept_whole(self) -> str | None:
+        """A column whose equal values, such as a person's, lie in one part unless a recipe says."""
+        return None
+
     def target_columns(self) -> Mapping[str, str]:
         """Target column -> the column kind it should have, where no recipe says; '' for any."""
         return dict.fromkeys(self.targets, "")
@@ -186,6 +200,22 @@ class Task(Spec):
     def completed(self, answers: list[Row], rows: pa.RecordBatch) -> list[Row]:
         """Answers with what only raw rows hold, such as a text that an answer is a part of."""
         return answers
+
+    def in_pieces(self, rows: pa.RecordBatch, options: Spec, ask: Ask) -> list[Row] | None:
+        """Completed answers, put together from answers to parts of rows, such as tiles.
+
+        None where rows are to be answered whole, as they are by default. What `ask` is given has
+        the fields of `rows`, and is answered with the same options.
+        """
+        return None
+
+    def evidence(self, arrays: Arrays) -> Arrays:
+        """What a sealed model keeps of its answers to golden rows, to compare at every load.
+
+        By default all that `predict` gives. Override where that is much, or holds decisions so
+        many that some are by a hair: those may differ on another processor.
+        """
+        return arrays
 
     def pictured(self, answers: list[Row], rows: pa.RecordBatch) -> list[np.ndarray]:
         """A picture of each completed answer, such as boxes drawn over what they were found in.

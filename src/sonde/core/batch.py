@@ -58,9 +58,20 @@ def tensor_of(batch: Mapping[str, Value | Batch], name: str) -> Tensor:
     return value
 
 
+LENGTHS = "#lengths:"
+"""Prefix of the array that says how long the rows of a ragged one are, once it is padded."""
+
+
 def as_arrays(batch: Mapping[str, Value | Batch]) -> dict[str, np.ndarray]:
-    """Plain tensors as NumPy arrays on the host."""
-    return {name: tensor_of(batch, name).detach().cpu().numpy() for name in batch}
+    """Tensors as NumPy arrays on the host; ragged ones padded, with their lengths beside them."""
+    arrays = {}
+    for name, value in batch.items():
+        if isinstance(value, Padded):
+            arrays[LENGTHS + name] = value.lengths.cpu().numpy()
+            value = value.values
+        assert isinstance(value, Tensor), f"{name} is a batch of its own"
+        arrays[name] = value.detach().cpu().numpy()
+    return arrays
 
 
 def count(batch: Mapping[str, Value | Batch]) -> int:

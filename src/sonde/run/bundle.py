@@ -8,9 +8,9 @@ Nothing in the file is code: JSON, safetensors, names from closed registries.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +25,7 @@ from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task, stack
 from sonde.core import seed
-from sonde.core.batch import Batch, as_arrays, count, mapped
+from sonde.core.batch import Batch, as_arrays, count, mapped, part
 from sonde.core.code import CODE, code_port
 from sonde.core.errors import DamagedBundle, DataError, UsageError, listed
 from sonde.core.port import ROW
@@ -42,6 +42,12 @@ from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 
 BATCH = 256
 """Rows answered at once, unless a caller says otherwise."""
+
+_AT_ONCE = 2**22
+"""Pixels that go through a network at once, where rows are pictures; one row at least."""
+
+_GOLDEN_VALUES = 2**18
+"""Numbers that golden rows are answered with at most: a few megabytes; one row at least."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +153,21 @@ class Bundle:
             UsageError: an unknown field or option, no rows for a task that needs them, or some for
                 a task that is given none.
         """
+        parts = self.predicting(rows, batch_size=batch_size, **options)
+        return [answer for _, answers in parts for answer in answers]
+
+    def predicting(
+        self, rows: Any = None, *, batch_size: int = BATCH, **options: Any
+    ) -> Iterator[tuple[pa.RecordBatch | None, list[Row]]]:
+        """What `predict` gives, a batch at a time beside its raw rows.
+
+        So memory is bounded where answers are pictures.
+        """
         chosen = self._chosen(options)
         if rows is None:
             self._refuse_no_rows()
-            return self.task.answer(self._answered({}, chosen))
+            yield None, self.task.answer(self._answered({}, chosen))
+            return
         if not self.task.given:
             choice = listed(self.task.Options.model_fields, 30)
             raise UsageError(
@@ -159,16 +176,22 @@ class Bundle:
             )
         known = self.facts.get("fields", ())
         table, missing = as_rows(rows, self.task.given, known=known)
-        answers: list[Row] = []
         strange = StrangeRows(self.columns)
+        batch_size = max(batch_size, table.num_rows) if self.task.compares else batch_size
         for start in range(0, table.num_rows, batch_size):
             chunk = table.slice(start, batch_size)
             encoded = self._encoded(chunk)
             strange.add(chunk, encoded)
-            answered = self.task.answer(self._answered(encoded, chosen, start))
-            answers += self.task.completed(answered, chunk)
+            answers = self.task.in_pieces(chunk, chosen, partial(self._asked, options=chosen))
+            if answers is None:
+                answered = self.task.answer(self._answered(encoded, chosen, start))
+                answers = self.task.completed(answered, chunk)
+            yield chunk, [a | {"missing": missing} for a in answers] if missing else answers
         strange.tell()
-        return [answer | {"missing": missing} for answer in answers] if missing else answers
+
+    def _asked(self, rows: pa.RecordBatch, options: Spec) -> list[Row]:
+        """Answers, not yet completed, to rows that a task makes of those it is given."""
+        return self.task.answer(self.arrays(rows, options))
 
     def _refuse_no_rows(self) -> None:
         """Stop where nothing was given to a task that cannot do without.
@@ -253,9 +276,13 @@ class Bundle:
         if inputs:
             inputs[ROW] = torch.arange(first, first + count(inputs), device=self._device)
         seed.begin("predict")  # a task that draws does so from its own seed option
+        rows = count(inputs)
+        together = rows if self.task.compares else max(1, _AT_ONCE // _largest(inputs))
         with torch.no_grad():  # not inference mode: a task may adapt, and then needs gradients
-            answer = self.task.predict(self.network, inputs, options)
-        return as_arrays(answer)
+            if together >= rows:
+                return as_arrays(self.task.predict(self.network, inputs, options))
+            parts = [part(inputs, at, at + together) for at in range(0, rows, together)]
+            return stack([as_arrays(self.task.predict(self.network, p, options)) for p in parts])
 
     @property
     def _device(self) -> torch.device:
@@ -269,8 +296,12 @@ class Bundle:
         """A copy that carries these rows and its answers to them."""
         plain = to_jsonable(rows) if self.task.given else []
         arrays = dict(self._golden_arrays(plain))
+        values = sum(array.size for array in arrays.values())
+        if plain and values > _GOLDEN_VALUES:
+            plain = plain[: max(1, len(plain) * _GOLDEN_VALUES // values)]
+            arrays = dict(self._golden_arrays(plain))
         answers = to_jsonable_answers(self.task.answer(arrays)) if arrays else []
-        return replace(self, golden=Golden(plain, arrays, answers))
+        return replace(self, golden=Golden(plain, dict(self.task.evidence(arrays)), answers))
 
     def settled(self, task: Task) -> Self:
         """A copy whose task has decided what validation rows decide."""
@@ -288,12 +319,19 @@ class Bundle:
         """What differs when the golden rows are answered again, or None."""
         if not self.golden.arrays:
             return None
-        return self.golden.difference(self._golden_arrays(self.golden.rows))
+        now = self.task.evidence(self._golden_arrays(self.golden.rows))
+        return self.golden.difference(now)
 
     def _golden_arrays(self, rows: Sequence[Row]) -> Arrays:
         if not self.task.given:
             return self._answered({}, self.task.Options())
         return stack([self.arrays(from_jsonable(rows))]) if rows else {}
+
+
+def _largest(inputs: Batch) -> int:
+    """Pixels of a row's largest picture; 1 where it has none."""
+    grids = [v.shape[-2:].numel() for v in inputs.values() if isinstance(v, Tensor) and v.ndim == 4]
+    return max([1, *grids])
 
 
 def scores_from(plain: Plain) -> dict[str, Score]:

@@ -16,6 +16,9 @@ _DTYPES = {
     name: np.dtype(name) for name in ("bool", "uint8", "int32", "int64", "float32", "float64")
 }
 
+_MOST_VALUES = 4096
+"""Of an array among golden answers: what it was made of stands in the golden arrays."""
+
 _TOLERANCE = 1e-5
 """Largest difference of a golden value, relative to max(1, |value|)."""
 
@@ -72,8 +75,12 @@ class Golden:
 
 
 def to_jsonable_answers(answers: list[Row]) -> list[Row]:
-    """Answers as plain data: NumPy arrays become lists."""
+    """Answers as plain data: NumPy arrays become lists; of large pictures the size is kept."""
     return [
-        {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in answer.items()}
+        {k: _plain(v) if isinstance(v, np.ndarray) else v for k, v in answer.items()}
         for answer in answers
     ]
+
+
+def _plain(value: np.ndarray) -> Any:
+    return value.tolist() if value.size <= _MOST_VALUES else {"shape": list(value.shape)}

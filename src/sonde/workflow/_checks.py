@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ from sonde.workflow._trial import Attempt, Trial
 
 _SMALL = 16
 """Rows of the batch that is to be overfitted."""
+_NUMBERS = 2**22
+"""Free answers that the least loss is looked for with at most: some half a minute of descent."""
 _FAR = 10.0
 """Deviations beyond which an input drowns the others."""
 _LARGE_STEP, _SMALL_STEP = 0.1, 1e-6
@@ -94,7 +97,7 @@ def one_batch(made: Trial, steps: int) -> Finding:
     """
     name = f"{_SMALL} rows"
     attempt = made.attempt(budget=Budget(steps=steps))
-    rows = part(next(attempt.batches()), 0, _SMALL)
+    rows = part(next(attempt.batches()), 0, min(_SMALL, _affordable(attempt.task)))
     before = _loss(attempt, rows, attempt.network)
     try:
         losses = list(attempt.train(steps, only=rows))
@@ -187,7 +190,7 @@ def varying_answers(made: Trial, steps: int) -> Finding:
     """After a short training rows are answered differently, and better than with a constant."""
     attempt = made.attempt(budget=Budget(steps=steps))
     losses = list(attempt.train(steps))
-    batch = next(attempt.batches())
+    batch = part(next(attempt.batches()), 0, _affordable(attempt.task))
     best = _best_loss(attempt.task, batch, constant=True)
     after = _loss(attempt, batch, attempt.network)
     outputs = _outputs(attempt, batch, attempt.network)
@@ -226,7 +229,15 @@ class _Free(nn.Module):
 
 def _shape(outputs: Ports, name: str) -> tuple[int, ...]:
     port = outputs[name]
+    if port.kind == "grid" and port.size is not None:  # logits for each pixel of a mask
+        return (port.size, *(side or 1 for side in port.shape[1:]))
     return (port.classes,) if port.kind == "category" else tuple(size or 1 for size in port.shape)
+
+
+def _affordable(task: SupervisedTask) -> int:
+    """Rows whose answers are few enough to be found freely, two at least."""
+    numbers = sum(prod(_shape(task.outputs, name)) for name in task.outputs)
+    return max(2, _NUMBERS // max(1, numbers))
 
 
 def _best_loss(task: SupervisedTask, batch: Batch, *, constant: bool = False) -> float:

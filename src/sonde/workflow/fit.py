@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sonde import __version__
 from sonde.contracts.data import Source
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.model import Settling
 from sonde.contracts.recipe import Recipe
-from sonde.contracts.task import Task
-from sonde.core.batch import as_arrays, select
+from sonde.contracts.task import Task, stack
+from sonde.core.batch import Batch, as_arrays, count, part, select
 from sonde.core.device import keep_freed_memory
 from sonde.core.errors import UsageError, listed
 from sonde.core.notice import listening, say
@@ -37,11 +37,14 @@ from sonde.run.loop import Callback, Loop
 from sonde.run.progress import Reporter, reporter
 from sonde.workflow.audit import audit_run
 from sonde.workflow.judge import judge_run
-from sonde.workflow.prepare import Prepared, prepare, raw_rows
+from sonde.workflow.prepare import Prepared, prepare, raw_rows, refuse_inputs
 from sonde.workflow.verdict import read_verdict
 
 GOLDEN = 24
 """Validation rows a bundle carries as proof."""
+
+_AT_ONCE = 16_000_000
+"""Values of plain inputs, such as pixels, of which outputs are computed together for settling."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,7 @@ def _seal(job: Job, *, callbacks: Sequence[Callback] = (), judge: bool) -> Run:
     directory = job.directory
     with _told(directory, job.said) as shown:
         prepared = prepare(job.recipe, job.source, directory, job.fingerprint, job.fold)
+        refuse_inputs(prepared.recipe.task, prepared.columns)
         if job.audit:
             audit_run(prepared, directory)
         bundle = _trained(prepared, directory, shown, callbacks)
@@ -267,8 +271,17 @@ def _settled(bundle: Bundle, prepared: Prepared) -> Bundle:
         if isinstance(network, Settling):
             network.settle(inputs, partial(_worth, task, targets))
         if task.settles:
-            return bundle.settled(task.settle(as_arrays(network(inputs)), targets))
+            return bundle.settled(task.settle(_outputs(network, inputs), targets))
     return bundle
+
+
+def _outputs(network: nn.Module, inputs: Batch) -> Arrays:
+    """Raw outputs for all rows; a part of them at a time where they are large pictures."""
+    rows, values = count(inputs), [v for v in inputs.values() if isinstance(v, Tensor)]
+    if len(values) < len(inputs) or sum(v.numel() for v in values) <= _AT_ONCE:
+        return as_arrays(network(inputs))
+    some = max(1, rows * _AT_ONCE // sum(v.numel() for v in values))
+    return stack([as_arrays(network(part(inputs, at, at + some))) for at in range(0, rows, some)])
 
 
 def _worth(

@@ -41,7 +41,7 @@ def judge_run(bundle: Bundle, prepared: Prepared, directory: RunDirectory) -> Bu
     with Products() as products:
         judged = groups.told(bundle.task.judge(bundle, chunks, seed))
     rivals, notes = _rivals(bundle.task, judged, prepared) if len(rows) else ({}, {})
-    answers = Answers(judged, rivals)
+    answers = Answers(judged, {**judged.rivals, **rivals})
     work = products.work / max(1, len(judged.rows))
     verdict = replace(
         verdict_on(bundle.task, answers, seed=seed), notes=notes, opened=opened, work=work

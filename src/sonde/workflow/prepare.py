@@ -19,13 +19,14 @@ from sonde.contracts.data import Assignment, Column, RowError, Source, Split, Wo
 from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task
-from sonde.core.errors import DataError, StorageError
+from sonde.core.errors import DataError, StorageError, UsageError
 from sonde.core.port import PART, Port
 from sonde.core.spec import split_arrays
 from sonde.core.text import to_json, to_yaml
 from sonde.data.inspect import Inspection, infer_columns, inspect_source
 from sonde.data.sources._files import located
 from sonde.data.splits.given import Given
+from sonde.data.splits.group import Group
 from sonde.data.splits.random import Random
 from sonde.data.splits.stratified import Stratified
 from sonde.data.store import Store, build_store, check_fields, fit_columns
@@ -176,6 +177,20 @@ def resolve(recipe: Recipe, source: Source) -> tuple[Recipe, Inspection | None]:
     return recipe.model_copy(update=changes), inspection
 
 
+def refuse_inputs(task: Task, columns: Mapping[str, Column]) -> None:
+    """Refuse inputs whose new values have numbers beyond their classes: they are for targets alone.
+
+    Raises:
+        UsageError: naming the first.
+    """
+    for name, column in columns.items():
+        if column.tells_apart and name not in task.targets:
+            raise UsageError(
+                f"column {name!r} is of kind {column.kind!r}, which a target can be and no input. "
+                "Declare it as category, or leave it out."
+            )
+
+
 _BESIDE_TEXTS = (128, 128)
 """Hidden layers after a text's features where numbers and classes stand beside them."""
 
@@ -217,11 +232,14 @@ def _world(source: Source) -> bool:
 
 
 def _split(task: Task, columns: Mapping[str, Column], source: Source) -> Split:
-    """A part the files give, else stratified by a class, else at random."""
+    """A part the files give, else groups kept whole for the task, else by class, else at random."""
+    whole = task.kept_whole and columns[task.kept_whole].reads[0]
     classes = [n for n in task.targets if columns[n].port.kind == "category"]
     by = columns[classes[0]].reads[0] if classes else None
     if any(f.name == PART for f in source.fields()):
-        return Given(stratify=by)
+        return Given(groups=whole) if whole else Given(stratify=by)
+    if whole:
+        return Group(by=whole)
     return Stratified(by=by) if by else Random()
 
 

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sonde.app.pictures import kept
+from sonde.app.pictures import Kept
+from sonde.contracts.data import Row
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 COLOUR = np.full((3, 4, 3), 200, np.uint8)
 FILM = np.stack([COLOUR, COLOUR // 2, COLOUR // 4])
+
+
+def kept(answers: list[Row], output: str | None) -> tuple[list[Row], str]:
+    """All answers at once."""
+    keeping = Kept(output, len(answers))
+    return keeping.add(answers), keeping.finish()
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +55,28 @@ def test_a_film_is_played_frame_by_frame() -> None:
     assert told["film"] == str(Path("played") / "0-film.gif")
     with Image.open(told["film"]) as film:
         assert getattr(film, "n_frames", 1) == len(FILM)
+
+
+def test_pictures_that_come_in_parts_are_numbered_on() -> None:
+    keeping = Kept("out", 12, together="drawn")
+    first = keeping.add([{"mask": GREY, "drawn": COLOUR}] * 2)
+    second = keeping.add([{"mask": GREY, "drawn": COLOUR}])
+    assert first[1]["mask"] == str(Path("out") / "01-mask.png")
+    assert second[0]["drawn"] == str(Path("out") / "02-drawn.png")
+    assert "6 files in out, all pictures together in" in keeping.finish()
+    assert np.asarray(Image.open("out/sheet.png")).ndim == 3
+
+
+def test_the_values_of_a_mask_are_kept() -> None:
+    classes = np.array([[0, 1, 2], [255, 7, 11]], np.uint8)
+    (told,), _ = kept([{"mask": classes}], None)
+    assert np.array_equal(np.asarray(Image.open(told["mask"])), classes)
+
+
+def test_pictures_that_are_large_together_get_no_sheet() -> None:
+    large = np.zeros((3000, 3000), np.uint8)
+    keeping = Kept("out", 3)
+    for _ in range(3):
+        keeping.add([{"x": large}])
+    assert keeping.finish() == "3 files in out"
+    assert not Path("out/sheet.png").exists()

@@ -85,3 +85,12 @@ def test_a_table_of_other_fields_is_refused(
     assert cli.run(["predict", str(model), str(tmp_path / "other.csv")]) == 65
     told = capsys.readouterr().err
     assert "none of the fields this model reads: size, colour, day. It has: a, b" in told
+
+
+def test_a_task_that_draws_nothing_says_so(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps(STRANGE))
+    assert cli.run(["predict", str(model), str(tmp_path / "rows.json"), "--draw"]) == 2
+    told = capsys.readouterr().err
+    assert "--draw: a model of the task 'regression' has nothing to draw" in told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as text
 import sys
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,19 @@ from sonde.core.errors import DataError, UsageError, listed
 from sonde.core.notice import listening
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sonde.run.bundle import Bundle
 
 _JSON = (".json", ".jsonl", ".ndjson")
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
            ".feather", ".ipc")  # fmt: skip
+
+_DRAWN = "drawn"
+"""The field of an answer that holds what was found, drawn over the picture."""
+
+_FEW = 8
+"""Rows answered at once where answers are pictures as large as those that were given."""
 
 
 def predict(
@@ -26,6 +36,7 @@ def predict(
     *rows: str,
     output: str | None = None,
     json: bool = False,
+    draw: bool = False,
     **options: str,
 ) -> None:
     """Answer raw rows, one JSON object a line.
@@ -38,10 +49,13 @@ def predict(
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
         file, or one or more pictures.
     output
-        Write the answers there instead of to stdout. Pictures that a model draws are files in a
-        folder of that name, by default `predicted`.
+        Write the answers there instead of to stdout. Pictures among the answers, such as masks, are
+        files in a folder of that name, by default `predicted`.
     json
         Print one JSON object with all answers.
+    draw
+        Also draw what was found over each picture, as `drawn` among the answers: boxes, outlines,
+        lines, what was before beside what is after.
     options
         What the model's task lets you choose when it answers, such as `--count 4` of a task that
         draws. Most leave nothing: the levels of an interval (`quantiles: [0.05, 0.5, 0.95]`) and
@@ -51,17 +65,15 @@ def predict(
     for path in rows:
         if path != STDIN:
             there(path)
-    from sonde.app.pictures import kept
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
     chosen: dict[str, Any] = {name.replace("-", "_"): value for name, value in options.items()}
     notices: list[str] = []
     with listening(lambda message, *_: notices.append(message)):
-        answers = bundle.predict(_rows(bundle, rows), **chosen)
+        answers, written = _answers(bundle, _rows(bundle, rows), output, draw, chosen)
     for message in notices:
         print(f"note: {message}", file=sys.stderr)
-    answers, written = kept(answers, output)
     if written:
         print(written, file=sys.stderr)
     lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
@@ -72,6 +84,47 @@ def predict(
         emit({"model": model, "answers": answers, "notices": notices})
     elif output is None or Path(output).is_dir():
         sys.stdout.write(lines)
+
+
+def _answers(
+    bundle: Bundle, rows: Any, output: str | None, draw: bool, options: dict[str, Any]
+) -> tuple[list[dict[str, Any]], str]:
+    """The answers, pictures replaced by the names of their files, and what was written.
+
+    Raises:
+        UsageError: they are to be drawn, and the task draws nothing.
+    """
+    from sonde.app.pictures import Kept
+    from sonde.run.bundle import BATCH
+
+    grids = [port for port in bundle.task.outputs.values() if port.kind == "grid"]
+    masks = any(port.size for port in grids)  # their values are classes: nothing to look at
+    kept = Kept(output, len(rows or ()), together=_DRAWN if draw or masks else None)
+    answers: list[dict[str, Any]] = []
+    size = _FEW if draw or grids else BATCH
+    for chunk, part in bundle.predicting(rows, batch_size=size, **options):
+        drawn = _drawings(bundle, part, chunk) if draw else repeat(None)
+        for answer, picture in zip(part, drawn, strict=False):
+            answers += kept.add([answer if picture is None else answer | {_DRAWN: picture}])
+    return answers, kept.finish()
+
+
+def _drawings(bundle: Bundle, answers: list[Any], chunk: Any) -> Iterator[np.ndarray]:
+    """What was found, over the pictures it was found in, one after the other: each may be large.
+
+    Raises:
+        UsageError: the task has nothing to draw.
+    """
+    together = len(answers) if bundle.task.compares else 1
+    for start in range(0, len(answers), together):
+        some = answers[start : start + together]
+        shown = [] if chunk is None else bundle.task.pictured(some, chunk.slice(start, together))
+        if not shown:
+            raise UsageError(
+                f"--draw: a model of the task {bundle.task.kind!r} has nothing to draw over its "
+                "rows. Leave --draw out."
+            )
+        yield from shown
 
 
 def _rows(bundle: Bundle, paths: tuple[str, ...]) -> Any:

@@ -7,6 +7,7 @@ Early stopping watches any score on the validation rows and keeps the best weigh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from typing import Self
 
 import torch
@@ -23,6 +24,9 @@ from sonde.core.errors import UsageError
 from sonde.core.port import OTHER, SHARE
 from sonde.learn._descent import Descent, DescentSettings
 
+_PIXELS = 2**22
+"""Pixels of validation pictures that go through a network at once; one picture at least."""
+
 
 class Supervised(DescentSettings, Paradigm):
     """Fit the recipe's model to the task's loss."""
@@ -31,6 +35,9 @@ class Supervised(DescentSettings, Paradigm):
     batch_size: int = Field(64, ge=1)
     sampler: Sampler = Field(default="shuffle", validate_default=True)
     stop: Stop | None = None
+    evaluate_every: int | None = Field(None, ge=1)
+    """Steps between two looks at the validation rows; by default an epoch, which is short where
+    rows are few."""
 
     @model_validator(mode="after")
     def _keeps_one_end(self) -> Self:
@@ -64,9 +71,16 @@ class Supervised(DescentSettings, Paradigm):
             SupervisedLearner(network, descent, context),
             batches,
             self.budget,
-            valid=context.batches("valid", max(256, self.batch_size)) if validated else None,
+            valid=context.batches("valid", self._validated_at_once(context)) if validated else None,
             stop=self.stop,
+            evaluate_every=self.evaluate_every if validated else None,
         )
+
+    def _validated_at_once(self, context: Context) -> int:
+        """Validation rows that go through the network together: fewer of large pictures."""
+        grids = [port for port in context.task.inputs.values() if port.kind == "grid"]
+        pixels = max((prod(side or 1 for side in port.shape[1:]) for port in grids), default=1)
+        return min(max(256, self.batch_size), max(1, _PIXELS // pixels))
 
     def _check(self, context: Context) -> None:
         """Refuse what cannot be learned so.

@@ -1,0 +1,68 @@
+"""Rows that are large pictures: answered a few at a time, and few of them sealed as golden rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import sonde
+from sonde.run import bundle as bundles
+from sonde.run.journal import read_journal
+
+RECIPE = {
+    "columns": {"image": "image"},
+    "split": {"kind": "random", "valid": 0.25, "test": 0.25},
+    "task": {"kind": "restore", "target": "image", "damage": {"gaussian": 0.1}},
+    "model": {"kind": "unet", "channels": [2, 3]},
+    "paradigm": {"kind": "supervised", "batch_size": 4, "budget": {"steps": 6}},
+}
+PICTURES = np.random.default_rng(0).integers(0, 256, (24, 9, 8, 3), dtype=np.uint8)
+ROWS = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(PICTURES)})
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> sonde.Bundle:
+    return sonde.fit(RECIPE, ROWS, run_dir=tmp_path_factory.mktemp("a") / "run").bundle
+
+
+def test_few_pictures_at_a_time_are_answered_as_many(
+    bundle: sonde.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ROWS.to_batches()[0]
+    whole = bundle.arrays(rows)["restored"]
+    met: list[int] = []
+    hook = bundle.network.register_forward_pre_hook(
+        lambda _, given: met.append(len(given[0]["image"]))
+    )
+    monkeypatch.setattr(bundles, "_AT_ONCE", 5 * 72)
+    parts = bundle.arrays(rows)["restored"]
+    monkeypatch.setattr(bundles, "_AT_ONCE", 1)
+    alone = bundle.arrays(rows.slice(0, 2))["restored"]
+    hook.remove()
+    assert met == [5, 5, 5, 5, 4, 1, 1]
+    assert np.abs(parts - whole).max() < 1e-5 and np.abs(alone - whole[:2]).max() < 1e-5
+
+
+def test_golden_rows_are_as_many_as_their_answers_allow(
+    bundle: sonde.Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert len(bundle.golden.rows) == 6, "all validation rows"
+    rows = ROWS.to_batches()[0]
+    for most, kept in ((10**9, 24), (10 * 216, 10), (1, 1)):
+        monkeypatch.setattr(bundles, "_GOLDEN_VALUES", most)
+        made = bundle.with_golden(rows)
+        sizes = {len(made.golden.rows), len(made.golden.answers)}
+        assert sizes == {kept} == {len(array) for array in made.golden.arrays.values()}
+        made.save(tmp_path / "m.sonde")
+        assert sonde.Bundle.load(tmp_path / "m.sonde").check_golden() is None
+
+
+def test_validation_rows_are_looked_at_when_the_recipe_says(tmp_path: Path) -> None:
+    """Instead of at the end of each epoch of three steps."""
+    paradigm = RECIPE["paradigm"] | {"evaluate_every": 4, "budget": {"steps": 10}}
+    run = sonde.fit(RECIPE | {"paradigm": paradigm}, ROWS, run_dir=tmp_path / "run", judge=False)
+    lines = read_journal(run.directory.journal_path)
+    assert [line["step"] for line in lines if line.get("event") == "epoch"] == [4, 8, 10]
