@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import _boxes
 import _codes
 import _ways
 import numpy as np
@@ -213,6 +214,7 @@ GIVEN = {
     "told": Case(partial(_ways.told_recipe, _SAVING), _ways.told),
     "writing": Case(partial(_ways.writing_recipe, _SAVING), _ways.lines),
     "translating": Case(partial(_ways.translating_recipe, _SAVING), _ways.sentences),
+    "detecting": Case(partial(_boxes.detect_recipe, _SAVING), _boxes.boxed_pictures),
 }
 """Runs that are given their rows."""
 
