@@ -68,26 +68,34 @@ def labels_of(column: Column, rows: pa.RecordBatch) -> tuple[tuple[str, ...], np
     return tuple(fitted.decode(np.arange(fitted.port.classes))), places
 
 
-def support_rows(support: Any, task: Answering) -> Shown | None:
+def support_rows(
+    support: Any, task: Answering, *, what: str = "support", fewest: int = 2
+) -> Shown | None:
     """A caller's support set, encoded; None where there is none.
+
+    Args:
+        support: rows with their labels, or a path.
+        task: knows the columns.
+        what: messages call it.
+        fewest: classes there must be.
 
     Raises:
         DataError: a value cannot be read, or a row has no label.
-        UsageError: there are fewer than two classes.
+        UsageError: there are too few classes.
     """
     from sonde.data.batches import batch_of
 
     column = task.columns[task.target]
-    rows = _as_rows(support, (*task.given, *column.reads))
+    rows = rows_of(support, (*task.given, *column.reads), what=what)
     if not len(rows):
         return None
     labels, ways = labels_of(column, rows)
     if (ways >= len(labels)).any():
         raise DataError(
-            f"support row {int(np.argmax(ways >= len(labels)))} has no {task.target!r}. Say of "
-            "every row of the support set which class it is of."
+            f"{what} row {int(np.argmax(ways >= len(labels)))} has no {task.target!r}. Say of "
+            f"every row of the {what} set which class it is of."
         )
-    if len(labels) < 2:
+    if len(labels) < fewest:
         raise UsageError(
             f"the support set shows one class ({labels[0]!r}), expected two or more to choose from"
         )
@@ -95,7 +103,7 @@ def support_rows(support: Any, task: Answering) -> Shown | None:
     for name, part in encoded.items():
         for error in part.errors:
             raise DataError(
-                f"support, column {name!r}, row {error.row}: got {error.got!r}, expected "
+                f"{what}, column {name!r}, row {error.row}: got {error.got!r}, expected "
                 f"{error.expected}"
             )
     return Shown(batch_of(encoded), ways, labels)
@@ -159,7 +167,7 @@ def by_episode(judged: Judged, *, drawn: bool) -> Table:
     )
 
 
-def _as_rows(support: Any, fields: tuple[str, ...]) -> pa.RecordBatch:
+def rows_of(support: Any, fields: tuple[str, ...], *, what: str) -> pa.RecordBatch:
     """The named fields of a support set: rows, a record batch or a path."""
     from sonde.data.rows import as_rows
 
@@ -176,14 +184,16 @@ def _as_rows(support: Any, fields: tuple[str, ...]) -> pa.RecordBatch:
         absent = [name for name in fields if name not in known]
         if absent:
             raise UnknownColumn(
-                f"support {support} has no column {absent[0]!r}. Columns: {listed(sorted(known))}"
+                f"{what} {support} has no column {absent[0]!r}. Columns: {listed(sorted(known))}"
             )
-        chunks = list(source.scan(list(fields)))
+        chunks = [chunk for chunk in source.scan(list(fields)) if chunk.num_rows]
+        if not chunks:
+            return pa.RecordBatch.from_pylist([])
         return pa.Table.from_batches(chunks).combine_chunks().to_batches()[0]
     rows, absent = as_rows(support, fields)
     if absent:
         raise DataError(
-            f"no row of the support set has {absent[0]!r}. A row is such as "
+            f"no row of the {what} set has {absent[0]!r}. A row is such as "
             f"{{{', '.join(f'{name!r}: ...' for name in fields)}}}"
         )
     return rows
