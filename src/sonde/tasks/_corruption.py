@@ -74,13 +74,12 @@ class Corruption(Spec):
 
     def _grid(self, values: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) in [0, 1]."""
-        if self.noise == "gaussian":
-            return (values + self.amount * _normal(values, generator)).clamp(0, 1)
-        drawn = _uniform(values[:, :1], generator)
-        values = values.where(drawn >= self.amount, 0.0)
-        if self.noise == "masking":
-            return values
-        return values.where((drawn < self.amount / 2) | (drawn >= self.amount), 1.0)
+        match self.noise:
+            case "gaussian":
+                return noisy(values, self.amount, generator)
+            case "salt-and-pepper":
+                return peppered(values, self.amount, generator)
+        return values.where(_uniform(values[:, :1], generator) >= self.amount, 0.0)
 
     def _number(self, values: Tensor, port: Port, generator: torch.Generator) -> Tensor:
         """(B,) standardised."""
@@ -110,6 +109,18 @@ class Corruption(Spec):
 def intensities(grid: Tensor) -> Tensor:
     """Pictures as float32 in [0, 1], as networks read them."""
     return grid.float() if grid.is_floating_point() else grid / _BRIGHTEST
+
+
+def noisy(pictures: Tensor, amount: float | Tensor, generator: torch.Generator) -> Tensor:
+    """(B, C, H, W) intensities with Gaussian noise of that deviation, kept in [0, 1]."""
+    return (pictures + amount * _normal(pictures, generator)).clamp(0, 1)
+
+
+def peppered(pictures: Tensor, amount: float | Tensor, generator: torch.Generator) -> Tensor:
+    """(B, C, H, W) intensities, a part of whose pixels are white or black, as often the one."""
+    drawn = _uniform(pictures[:, :1], generator)
+    pictures = pictures.where(drawn >= amount, 0.0)
+    return pictures.where((drawn < amount / 2) | (drawn >= amount), 1.0)
 
 
 def _normal(like: Tensor, generator: torch.Generator) -> Tensor:

@@ -14,15 +14,13 @@ from sonde.contracts.metric import (
 )
 from sonde.metrics._mean import RowMean
 from sonde.metrics.accuracy import Accuracy
+from sonde.metrics.psnr import decibels, squared_errors
 from sonde.metrics.r2 import R2
 from sonde.metrics.rmse import RootMeanSquaredError
 from sonde.metrics.roc_auc import RocAuc
+from sonde.tasks._median import median_filtered
 from sonde.tasks._part_metric import PartMetric
 from sonde.tasks._rebuilt import Part, errors_of, mean_over, sum_over
-
-_AT_ONCE = 256
-_LEAST = 1e-10
-"""Mean squared error below which nobody sees a difference: 100 dB."""
 
 
 class _Named(Metric):
@@ -110,7 +108,7 @@ class PixelRmse(RootMeanSquaredError):
 
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N, 2): the row's mean squared error, and 1."""
-        error = _squared(predicted["said"], truth["true"])
+        error = squared_errors(predicted["said"], truth["true"])
         return np.stack([error, np.ones_like(error)], axis=1)
 
 
@@ -121,7 +119,7 @@ class Psnr(_Named, RowMean):
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each picture's ratio."""
-        return _decibels(_squared(predicted["said"], truth["true"]))
+        return decibels(squared_errors(predicted["said"], truth["true"]))
 
 
 class PsnrOverInput(_Named, RowMean):
@@ -131,8 +129,8 @@ class PsnrOverInput(_Named, RowMean):
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each picture's gain."""
-        own = _decibels(_squared(predicted["said"], truth["true"]))
-        gain: np.ndarray = own - _decibels(_squared(truth["given"], truth["true"]))
+        own = decibels(squared_errors(predicted["said"], truth["true"]))
+        gain: np.ndarray = own - decibels(squared_errors(truth["given"], truth["true"]))
         return gain
 
 
@@ -143,8 +141,8 @@ class PsnrOverMedian(_Named, RowMean):
 
     def of_rows(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N,) each picture's gain."""
-        own = _decibels(_squared(predicted["said"], truth["true"]))
-        filtered = _decibels(_squared(median_filtered(truth["given"]), truth["true"]))
+        own = decibels(squared_errors(predicted["said"], truth["true"]))
+        filtered = decibels(squared_errors(median_filtered(truth["given"]), truth["true"]))
         gain: np.ndarray = own - filtered
         return gain
 
@@ -169,29 +167,4 @@ def _of_form(part: Part, corrupted: bool) -> dict[str, Metric]:
     if corrupted:
         found[PsnrOverMedian.named] = PsnrOverMedian()
         found[PsnrOverInput.named] = PsnrOverInput()
-    return found
-
-
-def median_filtered(pictures: np.ndarray) -> np.ndarray:
-    """(N, C, H, W) the median of each pixel and its neighbours; edges are repeated outwards."""
-    height, width = pictures.shape[2:]
-    found = np.empty_like(pictures)
-    for start in range(0, len(pictures), _AT_ONCE):
-        some = pictures[start : start + _AT_ONCE]
-        framed = np.pad(some, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-        near = [framed[:, :, y : y + height, x : x + width] for y in range(3) for x in range(3)]
-        found[start : start + _AT_ONCE] = np.median(np.stack(near), axis=0)
-    return found
-
-
-def _squared(said: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(N,) float64 mean squared error over pixels, of intensities."""
-    light = true.astype(np.float32) / 255 if true.dtype == np.uint8 else true
-    gaps = np.square(said.astype(np.float32) - light).reshape(len(said), -1)
-    error: np.ndarray = gaps.mean(axis=1, dtype=np.float64)
-    return error
-
-
-def _decibels(error: np.ndarray) -> np.ndarray:
-    found: np.ndarray = -10 * np.log10(np.maximum(error, _LEAST))
     return found

@@ -26,9 +26,9 @@ from sonde.data.columns.number import Number
 from sonde.data.sources._idx import read_idx
 from sonde.tasks import _code_panels
 from sonde.tasks._corruption import Corruption
+from sonde.tasks._median import median_filtered
 from sonde.tasks._rebuilders import PrincipalComponents
 from sonde.tasks._rebuilt import divergence
-from sonde.tasks._rebuilt_metrics import median_filtered
 from sonde.tasks.reconstruct import Reconstruct
 
 RNG = np.random.default_rng(0)
