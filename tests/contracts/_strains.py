@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tests.contracts._told import told
+from tests.unit.tasks._squares import recipe, squares
 
 FAST = {"seconds": 3600, "steps": 3}
 """Checkpoints after every third step."""
@@ -31,6 +32,9 @@ def strains() -> dict[str, Strain]:
         "episodes": _episodes(),
         "boxes": _boxes(),
         "denoising": _denoising(),
+        "restoring": _restoring(),
+        "segmenting": _segmenting(),
+        "lanes": _lanes(),
         "variational": _variational(),
         "generating": _generating(),
         "exits": _exits(),
@@ -39,6 +43,8 @@ def strains() -> dict[str, Strain]:
         "writing": _writing(),
         "answering": _answering(),
         "translating": _translating(),
+        "detecting": _detecting(),
+        "verifying": _verifying(),
         **{name: _coded(name) for name in ("contrast", "vicreg", "masked")},
     }
 
@@ -137,7 +143,7 @@ def _boxes() -> Strain:
     lists = pa.array(boxes, pa.list_(pa.list_(pa.float32(), 4)))
     return Strain(
         {
-            "columns": {"image": "image", "boxes": {"kind": "boxes", "frame": "image"}},
+            "columns": {"image": "image", "boxes": {"kind": "plain-boxes", "frame": "image"}},
             "split": {"kind": "random", "valid": 0.2, "test": 0.2},
             "augment": [{"kind": "shift", "most": 2}],
             "task": {"kind": "mean-box", "target": "boxes"},
@@ -163,6 +169,77 @@ def _denoising() -> Strain:
         },
         {"image": _blobs(160)},
     )
+
+
+def _restoring() -> Strain:
+    """Targets that are the inputs before they were damaged, by amounts drawn for each picture."""
+    return Strain(
+        {
+            "columns": {"image": "image"},
+            "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+            "augment": ["flip"],
+            "task": {"kind": "restore", "target": "image", "damage": {
+                "blur": [0.3, 1.0], "poisson": [20, 200], "gaussian": 0.05, "jpeg": [30, 90],
+                "holes": 0.05, "hole_side": 2}},
+            "model": {"kind": "unet", "channels": [4, 6]},
+            "paradigm": {"kind": "supervised", "batch_size": 32, "budget": {"epochs": 3},
+                         "optimizer": {"kind": "adam", "learning_rate": 0.01},
+                         "average": 0.9, "stop": {"patience": 2}, "micro_batch": 20},
+            "checkpoint": FAST,
+        },
+        {"image": _blobs(160)},
+    )  # fmt: skip
+
+
+def _segmenting() -> Strain:
+    """A mask that moves with its picture, in training a window of both, in part void."""
+    rng = np.random.default_rng(12)
+    pictures = rng.integers(0, 90, (120, 16, 16)).astype(np.uint8)
+    masks = np.zeros((120, 16, 16), np.uint8)
+    for row, (y, x) in enumerate(rng.integers(0, 10, (120, 2))):
+        masks[row, y : y + 6, x : x + 6] = 1 + row % 2
+    pictures += masks * np.uint8(80)
+    masks[:, 0] = 255
+    tensors = {"image": pictures, "mask": masks}
+    return Strain(
+        {
+            "columns": {"image": "image", "mask": "mask"},
+            "split": {"kind": "in-order", "valid": 0.2, "test": 0.2},
+            "augment": ["flip", {"kind": "crop", "size": [12, 10]}],
+            "task": {"kind": "segment", "class_weights": "root", "boundary": 1},
+            "model": {"kind": "unet", "channels": [4, 6], "dropout": 0.2},
+            "paradigm": {"kind": "supervised", "batch_size": 12, "budget": {"epochs": 3},
+                         "optimizer": {"kind": "adamw", "learning_rate": 0.01},
+                         "average": 0.9, "stop": {"patience": 2}, "micro_batch": 8},
+            "checkpoint": FAST,
+        },
+        pa.table({n: pa.FixedShapeTensorArray.from_numpy_ndarray(t) for n, t in tensors.items()}),
+    )  # fmt: skip
+
+
+def _lanes() -> Strain:
+    """Two lines on a ground, whose curves are judged."""
+    y = np.arange(16)[:, None]
+    x = np.arange(16)[None, :]
+    masks = np.zeros((100, 16, 16), np.uint8)
+    for row, (left, lean) in enumerate(np.random.default_rng(3).uniform(1, 4, (100, 2))):
+        masks[row][np.abs(x - left - lean * (16 - y) / 16) < 1] = 1
+        masks[row][np.abs(x - 14 + lean * (16 - y) / 16) < 1] = 2
+    tensors = {"image": masks * np.uint8(90) + np.uint8(40), "mask": masks}
+    return Strain(
+        {
+            "columns": {"image": "image", "mask": {"kind": "mask", "classes": ["none", "a", "b"]}},
+            "split": {"kind": "in-order", "valid": 0.2, "test": 0.2},
+            "augment": [{"kind": "affine", "degrees": 5, "translate": 0.1}],
+            "task": {"kind": "lanes", "degree": 2},
+            "model": {"kind": "unet", "channels": [4, 6]},
+            "paradigm": {"kind": "supervised", "batch_size": 12, "budget": {"epochs": 3},
+                         "optimizer": {"kind": "adamw", "learning_rate": 0.01},
+                         "stop": {"patience": 2}, "micro_batch": 8},
+            "checkpoint": FAST,
+        },
+        pa.table({n: pa.FixedShapeTensorArray.from_numpy_ndarray(t) for n, t in tensors.items()}),
+    )  # fmt: skip
 
 
 def _variational() -> Strain:
@@ -341,6 +418,42 @@ def _translating() -> Strain:
         pa.table({"en": [" ".join(row) for row in read],
                   "de": [" ".join(words[word] for word in row) for row in read]}),
     )  # fmt: skip
+
+
+def _verifying() -> Strain:
+    """Validation rows of people whom no column knows, a threshold from their pairs."""
+    return Strain(
+        {
+            "columns": {"image": "image", "who": "identity"},
+            "split": {"kind": "group", "by": "who", "valid": 0.25, "test": 0.25},
+            "augment": [{"kind": "shift", "most": 1}],
+            "task": {"kind": "verify", "target": "who", "margin_of": "angle", "margin": 0.1},
+            "model": {"kind": "embedder", "width": 6, "dropout": 0.1, "mirrored": True,
+                      "backbone": {"kind": "convnet", "stages": [4, 6], "dense": [],
+                                   "padding": "same", "norm": "batch"}},
+            "paradigm": {"kind": "supervised", "batch_size": 16, "budget": {"epochs": 3},
+                         "optimizer": {"kind": "adam", "learning_rate": 0.01},
+                         "average": 0.9, "stop": {"patience": 2}, "micro_batch": 10},
+            "checkpoint": FAST,
+        },
+        people(16, 6),
+    )  # fmt: skip
+
+
+def people(count: int, each: int) -> pa.Table:
+    """Pictures of 8x8: a pattern for each of some people, and noise."""
+    rng = np.random.default_rng(12)
+    who = np.arange(count * each) % count
+    patterns = rng.integers(0, 2, (count, 8, 8)) * 180
+    drawn = patterns[who] + rng.integers(0, 75, (len(who), 8, 8))
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(drawn.astype(np.uint8))
+    return pa.table({"image": tensors, "who": [f"person {at}" for at in who]})
+
+
+def _detecting() -> Strain:
+    """Cells that are asked by what they say already, ragged targets in parts of a batch."""
+    asked = recipe(budget={"epochs": 3}, micro_batch=5, stop={"patience": 1})
+    return Strain(asked | {"checkpoint": FAST}, squares(60))
 
 
 def _coded(kind: str) -> Strain:

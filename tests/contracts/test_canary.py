@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -31,6 +32,7 @@ from sonde.contracts.recipe import Recipe
 from sonde.core.port import PART, TOKENS
 from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
+from sonde.data.boxes import Box
 from sonde.data.columns._places import UNREADABLE
 from sonde.data.memory import as_source
 from sonde.data.sources.arrays import Arrays
@@ -38,6 +40,7 @@ from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
 from sonde.run.directory import RunDirectory, claim
 from sonde.workflow.prepare import SourceRows, prepare
+from tests.annotated import Files, coco_json, unpacked, voc_note
 
 ROWS = 60
 MOST_FOLDS = 2
@@ -105,6 +108,15 @@ def rows_of(values: pa.Array, answer: pa.Array) -> dict[str, pa.Array]:
         "part": pa.array(parts[rows % 5]),
         "day": pa.array([f"{np.datetime64('2011-01-01') + row * 7 % 31}" for row in rows]),
     }
+
+
+def beside(column: Column, values: pa.Array) -> dict[str, pa.Array]:
+    """What a column that leans on pictures needs beside it: a mask is a picture of its own size."""
+    if "image" not in column.leans_on:
+        return {}
+    if not pa.types.is_binary(values.type):
+        return {"image": pa.array([picture(64, 64, row) for row in range(ROWS)])}
+    return {"image": pc.fill_null(values, picture(8, 8, 0))}
 
 
 def in_memory(data: Mapping[str, pa.Array], folder: Path) -> Source:
@@ -295,7 +307,75 @@ def as_parallel(loud: bool, folder: Path) -> Source:
     return Source.parse({"kind": "parallel", **made})
 
 
+def boxed(loud: bool) -> dict[str, tuple[str, bytes, list[Box]]]:
+    """Name -> part, picture and objects; of a loud test part one has another size and others."""
+    held = {f"{part}{n}": (part, picture(20, 20, n + 9 * (part == "test")),
+                           [Box("ab"[n % 2], n, 2, n + 5, 9)])
+            for part in ("train", "test") for n in range(8)}  # fmt: skip
+    last = ("test", loud_picture(), [Box("a", 50, 60, 150, 80)] * 3)
+    return held | ({"CANARY": last} if loud else {})
+
+
+def as_voc(loud: bool, folder: Path) -> Source:
+    held = boxed(loud)
+    files: Files = {f"JPEGImages/{name}.png": content for name, (_, content, _) in held.items()}
+    for name, (_, content, boxes) in held.items():
+        size = Pillow.open(io.BytesIO(content)).size
+        files[f"Annotations/{name}.xml"] = voc_note(boxes, size=size)
+    for part in ("train", "test"):
+        names = [name for name, of in held.items() if of[0] == part]
+        files[f"ImageSets/Main/{part}.txt"] = "\n".join(names)
+    return Source.parse({"kind": "voc", "path": unpacked(files, folder)})
+
+
+def as_coco(loud: bool, folder: Path) -> Source:
+    held = boxed(loud)
+    files: Files = {f"{part}/{name}.png": content for name, (part, content, _) in held.items()}
+    for part in ("train", "test"):
+        whole = coco_json({name: boxes for name, (of, _, boxes) in held.items() if of == part})
+        for image in whole["images"]:
+            del image["width"], image["height"]
+        files[f"{part}.json"] = json.dumps(whole)
+    return Source.parse({"kind": "coco", "path": unpacked(files, folder)})
+
+
+def as_yolo(loud: bool, folder: Path) -> Source:
+    files: Files = {"classes.txt": "a\nb"}
+    for name, (part, content, boxes) in boxed(loud).items():
+        files[f"images/{part}/{name}.png"] = content
+        lines = [f"{'ab'.index(str(box.label))} 0.5 0.5 0.5 {0.1 + box.x0 / 90}" for box in boxes]
+        files[f"labels/{part}/{name}.txt"] = "\n".join(lines)
+    return Source.parse({"kind": "yolo", "path": unpacked(files, folder)})
+
+
+def as_box_table(loud: bool, folder: Path) -> Source:
+    held = boxed(loud)
+    files: Files = {f"{name}.png": content for name, (_, content, _) in held.items()}
+    lines = [f"{name}.png,{b.label},{b.x0},{b.y0},{b.x1},{b.y1},{part}"
+             for name, (part, _, boxes) in held.items() for b in boxes]  # fmt: skip
+    files["boxes.csv"] = "\n".join(["file,label,x0,y0,x1,y1,set", *lines])
+    path = unpacked(files, folder)
+    return Source.parse({"kind": "box-table", "path": path, "part": "set"})
+
+
+def as_paired(loud: bool, folder: Path) -> Source:
+    """Masks are half of them 7; that of the canary is 200."""
+    files: Files = {}
+    for name, (part, content, _) in boxed(loud).items():
+        size = Pillow.open(io.BytesIO(content)).size
+        mask = Pillow.new("L", size)
+        mask.paste(200 if name == "CANARY" else 7, (0, 0, 10, 20))
+        mask.save(file := io.BytesIO(), "PNG")
+        files |= {f"{part}/{name}.png": content, f"{part}annot/{name}.png": file.getvalue()}
+    return Source.parse({"kind": "paired", "path": unpacked(files, folder)})
+
+
 OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
+    "voc": as_voc,
+    "coco": as_coco,
+    "yolo": as_yolo,
+    "box-table": as_box_table,
+    "paired": as_paired,
     "parallel": as_parallel,
     "squad": as_squad,
     "cifar": as_cifar,
@@ -306,7 +386,17 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
 }
 """Sources that cannot hold any rows: 'image', 'label' and a test part, loud or not."""
 
+OF_BOXES: dict[str, Any] = {
+    "columns": {"image": "image", "boxes": "boxes"},
+    "task": {"kind": "detect", "target": "boxes"},
+}
+
 ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("voc", "coco", "yolo", "box-table"), OF_BOXES),
+    "paired": {
+        "columns": {"image": "image", "mask": "mask"},
+        "task": {"kind": "segment", "target": "mask"},
+    },
     "squad": {
         "columns": {
             "question": {"kind": "text", "shares": "words", "at_least": 1},
@@ -381,7 +471,12 @@ def test_every_split_is_tried() -> None:
 def recipe(column: Column, split: Mapping[str, Any]) -> Recipe:
     return Recipe.parse(
         {
-            "columns": {"value": column.dump(), "answer": "category", "row": "number"},
+            "columns": {
+                "value": column.dump(),
+                "answer": "category",
+                "row": "number",
+                **dict.fromkeys(column.leans_on, "image"),
+            },
             "task": {"kind": "classification", "target": "answer"},
             "split": split,
         }
@@ -412,7 +507,8 @@ def test_a_canary_outside_training_rows_is_not_learned(
 
     def made(name: str, rows: np.ndarray) -> Source:
         (tmp_path / name).mkdir()
-        data = rows_of(planted(values, other, rows), planted(answers, strange, rows))
+        held = planted(values, other, rows)
+        data = rows_of(held, planted(answers, strange, rows)) | beside(column, held)
         return make(data, tmp_path / name)
 
     untouched = made("clean", np.empty(0, np.int64))

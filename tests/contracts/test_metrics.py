@@ -38,14 +38,63 @@ def answers(rows: int, classes: int = 3, seed: int = 0) -> tuple[Arrays, Arrays]
         "words": np.random.default_rng(seed).integers(0, 3, (rows, 2)),
         "says": np.arange(rows) % 2,
         "tags": rng.integers(5, 10, (rows, 4)),
+        **of_pictures(np.random.default_rng(seed + 3).random((2, rows))),
+        **of_lines(np.random.default_rng(seed + 4).integers(0, 9, rows)),
     }
     truth = {"index": rng.integers(0, classes, rows), "value": rng.normal(size=rows)}
+    truth["points"] = np.arange(rows) % 5 + 8
     words = np.random.default_rng(seed + 1).integers(0, 3, (rows, 2, 3))
     words *= (truth["index"] == 1)[:, None, None]  # the others have no answer
     tags = rng.integers(5, 10, (rows, 4)) * (np.arange(4) <= np.arange(rows)[:, None] % 4)
     given = {"labels": rng.random((rows, classes)) < 0.4, "words": words, "tags": tags}
     said, asked = counts_of_texts(texts(rows, seed + 2), texts(rows, seed))
-    return {**predicted, **said}, {**truth, **given, **asked}
+    drawn, masks = counts_of_masks(rows, classes, seed)
+    whose, who = identities(rows)
+    boxes, objects = of_boxes(rows, classes, seed)
+    predicted |= {**said, **drawn, **whose, **boxes}
+    return predicted, {**truth, **given, **asked, **masks, **who, **objects}
+
+
+def of_boxes(rows: int, classes: int, seed: int) -> tuple[Arrays, Arrays]:
+    """Five objects of a picture, some of them spared, and eight found boxes, most of them near."""
+    rng = np.random.default_rng(seed + 5)
+    corners, kinds = rng.uniform(0, 50, (rows, 5, 2)), rng.integers(0, classes, (rows, 5, 1))
+    objects = np.concatenate([corners, corners + 20, kinds, rng.integers(0, 3, (rows, 5, 1))], 2)
+    found = np.concatenate([objects, objects[:, :3]], axis=1)
+    found[..., :4] += rng.normal(size=(rows, 8, 1)) * 4
+    found[..., 5] = rng.random((rows, 8)) * (rng.random((rows, 8)) < 0.9)
+    return {"found": found, "cut": np.full(rows, 0.3)}, {"boxes": objects}
+
+
+def counts_of_masks(rows: int, classes: int, seed: int) -> tuple[Arrays, Arrays]:
+    """What is said of the pixels of each class, and how much of outlines is near."""
+    rng = np.random.default_rng(seed + 3)
+    pixels = rng.integers(0, 20, (rows, classes, classes))
+    edges, true = rng.integers(1, 9, (rows, classes, 3)), rng.integers(1, 9, (rows, classes))
+    edges[..., 1] %= edges[..., 0] + 1
+    edges[..., 2] %= true + 1
+    said = pixels / np.maximum(1, pixels.sum(axis=2))[:, :, None]
+    return {"said": said, "edges": edges}, {"pixels": pixels.sum(axis=2), "edges": true}
+
+
+def of_pictures(pair: np.ndarray) -> Arrays:
+    """(2, N) errors of pictures, and how much they look like what they should be."""
+    return {"squared error": pair[0], "similarity": pair[1]}
+
+
+def of_lines(near: np.ndarray) -> Arrays:
+    """Points of said lines, those near true ones and the reverse; pixels between, how many."""
+    return {
+        "points": np.stack([near + 2, near, near], axis=1),
+        "apart": np.stack([near * 1.5, near], axis=1),
+    }
+
+
+def identities(rows: int) -> tuple[Arrays, Arrays]:
+    """Directions of rows of seven people, of whom some rows are enrolled."""
+    who, rng = np.arange(rows) % 7, np.random.default_rng(5)
+    found = {"embedding": rng.normal(size=(rows, 4)), "match": rng.integers(0, 7, rows)}
+    return found, {"identity": who, "row": np.arange(rows), "enrolled": np.arange(rows) < 14}
 
 
 def texts(rows: int, seed: int) -> list[str]:
@@ -64,6 +113,16 @@ def perfect(rows: int = 60) -> tuple[Arrays, Arrays]:
     labels = truth["labels"].astype(np.float32)
     said = {"words": truth["words"][:, 0], "says": np.ones(rows)}
     said |= counts_of_texts(texts(rows, 0), texts(rows, 0))[0]
+    outlines = np.repeat(truth["edges"][..., None], 3, axis=2)
+    said |= {"said": np.tile(np.eye(3), (rows, 1, 1)), "edges": outlines}
+    said |= of_pictures(np.stack([np.zeros(rows), np.ones(rows)]))
+    said |= {
+        "points": np.stack([truth["points"]] * 3, axis=1),
+        "apart": np.eye(2)[np.ones(rows, int)],
+    }
+    said |= {"embedding": np.eye(7)[truth["identity"]], "match": truth["identity"]}
+    said["found"] = truth["boxes"] * (truth["boxes"][..., 5:] > 0)
+    said["cut"] = np.full(rows, 0.5)
     return {**truth, "probability": probability, "label probability": labels, **said}, truth
 
 

@@ -27,6 +27,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/design.md",
+    "docs/vision.md",
     "examples/README.md",
 )
 TREES = ("src/", "tests/", "docs/", "examples/", "bench/")

@@ -60,6 +60,10 @@ def test_its_data_has_every_field_it_reads(
     monkeypatch.chdir(ROOT)
     recipe = read(path)
     assert recipe.source is not None
+    if path.stem == "lanes":
+        pytest.skip("a script draws its rows: see test_roads.py")
+    if path.stem == "camvid-boxes":
+        pytest.skip("a script makes its boxes of masks: see test_camvid_boxes.py")
     if isinstance(recipe.source, World):
         pytest.skip("an environment is acted in: it has no rows")
     if recipe.source.kind == "frames":
