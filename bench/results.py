@@ -75,6 +75,9 @@ def _done(row: Row, seed: int, ledger: Ledger) -> bool:
 def _trained(row: Row, seed: int) -> Entry | None:
     """The entry of a training in a process of its own, or None where that failed."""
     RUNS.mkdir(parents=True, exist_ok=True)
+    for made, script in row.makes.items():
+        if not (ROOT / made).exists():
+            subprocess.run([sys.executable, f"examples/{script}"], cwd=ROOT, check=True)
     whole = recipe_key(row, code_hash(PACKAGE))  # a run is gone on with by equal code alone
     run = RUNS / f"{row.name}-{seed}-{whole.recipe}-{whole.code}"
     result = run.with_suffix(".json")

@@ -114,3 +114,20 @@ def test_mistakes_are_told() -> None:
         Resnet.parse({"blocks": [300, 300], "channels": [4, 8]})
     with pytest.raises(UsageError, match=r"resnet needs a picture.*age \(scalar\)"):
         Resnet().build({"age": Port("scalar")}, {"price": Port("scalar")})
+
+
+@pytest.mark.parametrize("channels", [4, 8, 12, 16])
+def test_narrow_shortcuts_that_stride_are_the_convolution_they_stand_for(channels: int) -> None:
+    """torch's own way corrupts memory here in its backward pass, so only its forward is asked."""
+    thinned = ConvNorm(channels, 16, kernel_size=1, stride=2, norm="none")
+    thinned.to(memory_format=torch.channels_last)
+    pictures = torch.randn(8, channels, 47, 64, generator=torch.Generator().manual_seed(0))
+    pictures = pictures.to(memory_format=torch.channels_last).requires_grad_()
+    out = thinned(pictures)
+    with torch.no_grad():
+        own = functional.conv2d(pictures, thinned[0].weight, thinned[0].bias, stride=2)
+    torch.testing.assert_close(out, own)
+    out.sum().backward()
+    assert pictures.grad is not None
+    asked = (pictures.grad != 0).any(dim=1)
+    assert asked[:, ::2, ::2].all() and not asked[:, 1::2].any() and not asked[:, :, 1::2].any()

@@ -98,7 +98,8 @@ class ConvNorm(nn.Sequential):
         stride: int = 1,
         norm: Norm = "batch",
     ) -> None:
-        convolution = nn.Conv2d(
+        made = _Thinned if kernel_size == 1 and stride > 1 else nn.Conv2d
+        convolution = made(
             in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=norm == "none"
         )
         # He, Zhang, Ren, Sun 2015, arXiv:1502.01852, eq. 14
@@ -122,6 +123,20 @@ class Averaged(nn.Module):
         # `to`, not `contiguous`, which leaves a grid of one channel as it is: see ConvTower
         hidden: Tensor = self.layers(grid.to(memory_format=torch.channels_last))
         return hidden.float().mean(dim=(2, 3))
+
+
+class _Thinned(nn.Conv2d):
+    """A 1x1 convolution that strides: of the pixels that it looks at, and no others.
+
+    torch 2.13 writes beyond its memory in the backward pass of such a convolution on a processor,
+    where channels stand last and are few: 8 of them at 48 x 64 pixels end the process.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C_in, H, W) -> (B, C_out, ceil(H / stride), ceil(W / stride))."""
+        down, across = self.stride
+        kept = features[:, :, ::down, ::across]
+        return functional.conv2d(kept, self.weight, self.bias)
 
 
 class ZeroPadded(nn.Module):
