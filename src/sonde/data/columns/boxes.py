@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.notice import tell
 from sonde.core.port import Port
@@ -28,9 +28,8 @@ from sonde.core.spec import Learned
 from sonde.data.boxes import BORDERS, Box, as_boxes
 from sonde.data.columns._boxes import Flat, flat, is_boxes
 from sonde.data.columns._levels import ordered
-from sonde.data.columns._placing import Placing
 from sonde.data.columns._text import Text, is_text, not_readable, plain
-from sonde.data.columns._within import frame_of, picture_beside, placing_of
+from sonde.data.columns._within import InPicture, frame_of
 
 
 class Objects(NamedTuple):
@@ -47,7 +46,7 @@ class Objects(NamedTuple):
     difficult: np.ndarray
 
 
-class Boxes(Column):
+class Boxes(InPicture):
     """Objects in a picture, as boxes with a class.
 
     Classes are those of training rows unless they are given; a box is cut at its picture's border.
@@ -55,8 +54,6 @@ class Boxes(Column):
     read.
     """
 
-    within: str = "image"
-    """The picture column it is in."""
     classes: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """The classes in their order; None takes those of training rows, by letter."""
     difficult: bool = False
@@ -67,27 +64,6 @@ class Boxes(Column):
     """Training objects of each class."""
     optional: Learned[bool] = True
     """Whether it was not known of some training row what it holds."""
-    picture: Learned[Column | None] = None
-    """The picture column, fitted."""
-
-    @property
-    def leans_on(self) -> tuple[str, ...]:
-        """The picture column."""
-        return (self.within,)
-
-    def beside(self, columns: Mapping[str, Column]) -> Self:
-        """A copy that knows the picture column.
-
-        Raises:
-            UnknownColumn: there is none of that name.
-            UsageError: it holds no pictures.
-        """
-        return self.learn(name=self.name, picture=picture_beside(self, self.within, columns))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The boxes, and the pictures whose sizes bound them."""
-        return super().reads + (self.picture.reads if self.picture is not None else ())
 
     @property
     def port(self) -> Port:
@@ -156,10 +132,6 @@ class Boxes(Column):
         else:
             rows = list(arrays)
         return [[self._object(box) for box in row.tolist()] for row in rows]
-
-    def placing(self, rows: pa.RecordBatch) -> Placing | None:
-        """Where the pictures of a chunk lie in their grids; None where it has no pictures."""
-        return placing_of(self.picture, rows)
 
     def objects(self, rows: pa.RecordBatch) -> Iterator[Objects | None]:
         """What each raw picture holds, for judging; None where nobody knows.

@@ -13,14 +13,14 @@ any other; null means that nobody knows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import Port
 from sonde.core.spec import Learned
@@ -28,20 +28,18 @@ from sonde.data.columns._levels import ordered
 from sonde.data.columns._placing import Placing
 from sonde.data.columns._polylines import LABEL, POINTS, Line, in_equal_steps, is_lines, lines_in
 from sonde.data.columns._text import Text, not_readable, plain
-from sonde.data.columns._within import picture_beside, placing_of
+from sonde.data.columns._within import InPicture
 
 _BOX = 2  # points whose numbers would be taken for a box
 
 
-class Lines(Column):
+class Lines(InPicture):
     """Some lines in a picture, with a class where the data gives them labels.
 
     Rows with a line of fewer than two points, wholly beside its picture or of no known class cannot
     be read. Parts of a line may lie beyond the border.
     """
 
-    within: str = "image"
-    """The picture column they are in."""
     points: int = Field(16, ge=3, le=1024)
     """Points that each line gets; one that has just so many keeps them."""
     fixed: bool = False
@@ -57,27 +55,6 @@ class Lines(Column):
     """Training lines of each class."""
     optional: Learned[bool] = True
     """Whether it was not known of some training row what it holds."""
-    picture: Learned[Column | None] = None
-    """The picture column, fitted."""
-
-    @property
-    def leans_on(self) -> tuple[str, ...]:
-        """The picture column."""
-        return (self.within,)
-
-    def beside(self, columns: Mapping[str, Column]) -> Self:
-        """A copy that knows the picture column.
-
-        Raises:
-            UnknownColumn: there is none of that name.
-            UsageError: it holds no pictures.
-        """
-        return self.learn(name=self.name, picture=picture_beside(self, self.within, columns))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The lines and their pictures."""
-        return super().reads + (self.picture.reads if self.picture is not None else ())
 
     @property
     def port(self) -> Port:
@@ -155,10 +132,6 @@ class Lines(Column):
         """Back to lines as raw rows hold them, in pixels of the grid."""
         rows = list(arrays) if isinstance(arrays, np.ndarray) else _parted(arrays)
         return [[self._line(numbers) for numbers in row] for row in rows]
-
-    def placing(self, rows: pa.RecordBatch) -> Placing | None:
-        """Where the pictures of a chunk lie in their grids; None where there are no pictures."""
-        return placing_of(self.picture, rows)
 
     def whole(self, rows: pa.RecordBatch) -> Iterator[list[Line] | None]:
         """The lines of each raw picture in its own pixels; None where nobody knows them."""

@@ -11,7 +11,7 @@ nothing is known or nothing is, such as the bars beside a picture; a class is it
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from sonde.contracts.data import Column, Encoded, Ragged, RowError, Strange
+from sonde.contracts.data import Encoded, Ragged, RowError, Strange
 from sonde.core.errors import DataError
 from sonde.core.port import Port
 from sonde.core.spec import Learned
@@ -34,7 +34,7 @@ from sonde.data.columns._picture_fields import (
 )
 from sonde.data.columns._placing import Placing
 from sonde.data.columns._text import Text
-from sonde.data.columns._within import frame_of, picture_beside, placing_of
+from sonde.data.columns._within import InPicture, frame_of
 
 if TYPE_CHECKING:
     from sonde.data.columns._masks import Form
@@ -43,15 +43,13 @@ Value = Annotated[int, Field(ge=0, le=255)]
 """Of a pixel."""
 
 
-class Mask(Column):
+class Mask(InPicture):
     """A class for each pixel of a picture.
 
     Values that no training mask has are void. A mask whose size is not its picture's is a row that
     cannot be read; a missing one is a row whose mask is not known.
     """
 
-    within: str = "image"
-    """The picture column it is the mask of."""
     classes: (
         Annotated[tuple[Text, ...], Field(min_length=1, max_length=255)] | dict[Value, Text] | None
     ) = None
@@ -77,8 +75,6 @@ class Mask(Column):
     height: Learned[int] = 0
     width: Learned[int] = 0
     """Of its grids where no picture is beside it."""
-    picture: Learned[Column | None] = None
-    """The picture column, fitted."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -88,25 +84,6 @@ class Mask(Column):
         if self.binary and (self.colours or len(self.classes or "ab") != 2):
             raise ValueError("got binary masks, expected two classes and no colours")
         return self
-
-    @property
-    def leans_on(self) -> tuple[str, ...]:
-        """The picture column."""
-        return (self.within,)
-
-    def beside(self, columns: Mapping[str, Column]) -> Self:
-        """A copy that knows the picture column.
-
-        Raises:
-            UnknownColumn: there is none of that name.
-            UsageError: it holds no pictures.
-        """
-        return self.learn(name=self.name, picture=picture_beside(self, self.within, columns))
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The masks and their pictures, whose sizes they must have."""
-        return super().reads + (self.picture.reads if self.picture is not None else ())
 
     @property
     def port(self) -> Port:
@@ -167,7 +144,7 @@ class Mask(Column):
         from sonde.data.columns._masks import read_mask, resampled
 
         pictures = pictures_in(self._raw(rows))
-        placing = placing_of(self.picture, rows) or self._alone(pictures)
+        placing = self.placing(rows) or self._alone(pictures)
 
         def placed(row: int, values: np.ndarray) -> np.ndarray | RowError:
             wrong = _misfit(row, pictures[row], values.shape, placing)

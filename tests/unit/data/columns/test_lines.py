@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 from sonde.contracts.data import Ragged
 from sonde.core.errors import DataError
 from sonde.data.columns._polylines import in_equal_steps
-from sonde.data.columns._within import picture_beside
 from sonde.data.columns.image import Image
 from sonde.data.columns.lines import Lines
 
@@ -123,4 +122,5 @@ def test_training_lines_without_any_label_or_with_some_are_told() -> None:
 def test_it_claims_fields_of_points() -> None:
     assert Lines.guess(pa.array([[BENT], None], TYPE)) is not None
     assert Lines.guess(pa.array([[1.0]])) is None
-    assert picture_beside(Lines(), "scan", {"scan": Image()}).kind == "image"
+    found = Lines(within="scan").beside({"scan": Image()}).picture
+    assert found is not None and found.kind == "image"
