@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from sklearn.datasets import load_digits
 
@@ -55,8 +56,10 @@ def recipe(family: str, kind: Spec) -> dict[str, Any]:
         case "optimizer" | "schedule":
             supervised[family] = kind.dump()
         case "column":
+            assert isinstance(kind, Column)
             plain["columns"] = {"value": kind.dump(), "digit": "category"}
-            if isinstance(kind, Column) and kind.named("value").port.kind == "sequence":
+            plain["columns"] |= dict.fromkeys(kind.leans_on, "image")
+            if kind.named("value").port.kind == "sequence":
                 plain["model"] = {"kind": "rnn", "hidden": 4, "embedding": 4, "dropout": 0.1}
         case _:
             plain[family] = kind.dump()
@@ -64,11 +67,12 @@ def recipe(family: str, kind: Spec) -> dict[str, Any]:
 
 
 def rows(family: str, kind: Spec) -> pa.Table:
-    """The digits; for a column, values of its own beside their classes."""
+    """The digits; for a column, values of its own beside their classes, a mask as its picture."""
     if not isinstance(kind, Column):
         return digits()
-    values = type(kind).sample(3 * ROWS, 0)
-    return pa.table({"value": values.slice(0, ROWS), "digit": digits()["digit"]})
+    values = type(kind).sample(3 * ROWS, 0).slice(0, ROWS)
+    others = {name: pc.fill_null(values, values[0]) for name in kind.leans_on}
+    return pa.table({"value": values, "digit": digits()["digit"], **others})
 
 
 def takes_digits(kind: Spec) -> bool:
