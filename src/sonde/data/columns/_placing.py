@@ -34,15 +34,15 @@ class Placing(NamedTuple):
         have = np.array(list(sizes), np.int64).reshape(-1, 2)
         known = np.maximum(have, 1).astype(np.float64)
         want = np.array(to, np.float64)
-        ratio = want / known
-        if resize == "crop":
-            ratio = np.repeat(ratio.max(axis=1, keepdims=True), 2, axis=1)
-        elif resize == "pad":
-            shared = ratio.min(axis=1, keepdims=True)
-            ratio = np.clip(np.rint(known * shared), 1, want) / known  # bars are whole pixels
-        offset = (want - known * ratio) / 2
         if resize == "pad":
-            offset = np.floor(offset)
+            shared = (want / known).min(axis=1, keepdims=True)
+            inner = np.clip(np.rint(known * shared), 1, want)  # bars are whole pixels
+            ratio, offset = inner / known, (want - inner) // 2
+        else:
+            ratio = want / known
+            if resize == "crop":
+                ratio = np.repeat(ratio.max(axis=1, keepdims=True), 2, axis=1)
+            offset = (want - known * ratio) / 2
         return cls(have, ratio[:, ::-1], offset[:, ::-1])
 
     def into(self, row: int, points: np.ndarray) -> np.ndarray:

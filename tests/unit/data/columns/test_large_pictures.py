@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
@@ -44,6 +44,7 @@ def jpeg(upright: np.ndarray, orientation: int) -> bytes:
     way=st.sampled_from(["stretch", "crop", "pad"]),
     orientation=st.integers(1, 8),
 )
+@example(raw=(637, 300), size=(28, 18), way="pad", orientation=1)  # 28 is not quite 637 * 28 / 637
 def test_what_a_small_jpeg_shows_lies_where_its_placing_says(
     raw: tuple[int, int], size: tuple[int, int], way: Resize, orientation: int
 ) -> None:
