@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sonde.contracts.data import UNSEEN as UNSEEN_VALUE
+from sonde.core.port import MISSING, RESERVED, UNSEEN
 from sonde.data.columns._text import NUMBER
 
 RARE = "(rare)"
@@ -37,6 +40,17 @@ class Tally:
         if sum(map(len, self._words)) > _POOLED:
             self._pool()
 
+    def add_rows(self, words: pa.StringArray, places: np.ndarray) -> bool:
+        """The words of N rows, (N,) places among them, n where a row has none.
+
+        Returns:
+            Whether a row has no word, or one that is null.
+        """
+        often = np.bincount(places, minlength=len(words) + 1)
+        self.add(words, often[:-1])
+        known = words.is_valid().to_numpy(zero_copy_only=False)
+        return bool(often[-1] or often[:-1][~known].any())
+
     def counts(self) -> Counter[str]:
         """How often each word came, those left out that came never."""
         self._pool()
@@ -53,6 +67,16 @@ class Tally:
         pairs = zip(coded.dictionary.to_pylist(), often[:-1].tolist(), strict=True)
         self._seen.update({word: count for word, count in pairs if count})
         self._words, self._counts = [], []
+
+
+def decoded(values: Sequence[str], places: np.ndarray) -> list[Any]:
+    """(N,) places of a category port back to K values; UNSEEN and None behind them."""
+    words = np.empty(len(values) + RESERVED, object)
+    words[: len(values)] = values
+    words[len(values) + UNSEEN] = UNSEEN_VALUE
+    words[len(values) + MISSING] = None
+    found: list[Any] = words[places].tolist()
+    return found
 
 
 def ordered(words: Iterable[str]) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from sonde.contracts.data import UNSEEN as UNSEEN_VALUE
 from sonde.contracts.data import Column, Encoded, Guess, Ragged, Strange
 from sonde.core.errors import DataError
 from sonde.core.port import MISSING, RESERVED, UNSEEN, Port
@@ -27,6 +26,7 @@ from sonde.data.columns._levels import (
     RARE,
     Tally,
     clash,
+    decoded,
     kept,
     one_by_case,
     ordered,
@@ -98,11 +98,7 @@ class Category(Column):
         """
         tally, optional = Tally(), False
         for chunk in chunks:
-            words, codes = self._coded(chunk)
-            often = np.bincount(codes, minlength=len(words) + 1)
-            tally.add(words, often[:-1])
-            known = words.is_valid().to_numpy(zero_copy_only=False)
-            optional |= bool(often[-1] or often[:-1][~known].any())
+            optional |= tally.add_rows(*self._coded(chunk))
         seen = tally.counts()
         pair = clash(seen) if self.ignore_case is None else None
         if pair:
@@ -131,12 +127,7 @@ class Category(Column):
     def decode(self, arrays: np.ndarray | Ragged) -> list[Any]:
         """(N,) indices back to texts; UNSEEN and None behind them."""
         assert isinstance(arrays, np.ndarray), "categories are not ragged"
-        words = np.empty(len(self.values) + RESERVED, object)
-        words[: len(self.values)] = self.values
-        words[len(self.values) + UNSEEN] = UNSEEN_VALUE
-        words[len(self.values) + MISSING] = None
-        decoded: list[Any] = words[arrays].tolist()
-        return decoded
+        return decoded(self.values, arrays)
 
     def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
         """Values that no training row had, and missing ones where none was."""

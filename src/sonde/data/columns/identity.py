@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sonde.contracts.data import UNSEEN as UNSEEN_VALUE
 from sonde.contracts.data import Column, Encoded, Ragged, Strange
 from sonde.core.port import MISSING, RESERVED, UNSEEN, Port
 from sonde.core.spec import Learned
-from sonde.data.columns._levels import Tally, ordered
+from sonde.data.columns._levels import Tally, decoded, ordered
 from sonde.data.columns._text import to_text, trimmed
 
 _BITS = 62  # of the hash, so that it fits int64 behind the known identities
@@ -53,11 +52,7 @@ class Identity(Column):
         """The distinct names and their counts, numbers first and by size, then by letter."""
         tally, optional = Tally(), False
         for chunk in chunks:
-            names, codes = self._coded(chunk)
-            often = np.bincount(codes, minlength=len(names) + 1)
-            tally.add(names, often[:-1])
-            known = names.is_valid().to_numpy(zero_copy_only=False)
-            optional |= bool(often[-1] or often[:-1][~known].any())
+            optional |= tally.add_rows(*self._coded(chunk))
         seen = tally.counts()
         values = ordered(seen)
         return self.learn(values=values, counts=tuple(seen[n] for n in values), optional=optional)
@@ -76,13 +71,8 @@ class Identity(Column):
     def decode(self, arrays: np.ndarray | Ragged) -> list[Any]:
         """(N,) numbers back to names; UNSEEN for all that are new, None for missing ones."""
         assert isinstance(arrays, np.ndarray), "identities are not ragged"
-        names = np.empty(len(self.values) + RESERVED, object)
-        names[: len(self.values)] = self.values
-        names[len(self.values) + UNSEEN] = UNSEEN_VALUE
-        names[len(self.values) + MISSING] = None
-        new = arrays >= len(names)
-        decoded: list[Any] = names[np.where(new, len(self.values) + UNSEEN, arrays)].tolist()
-        return decoded
+        new = arrays >= len(self.values) + RESERVED
+        return decoded(self.values, np.where(new, len(self.values) + UNSEEN, arrays))
 
     def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
         """Missing ones, where no training row lacked it; new ones are what it is for."""

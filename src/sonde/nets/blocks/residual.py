@@ -129,7 +129,7 @@ class _Thinned(nn.Conv2d):
     """A 1x1 convolution that strides: of the pixels that it looks at, and no others.
 
     torch 2.13 writes beyond its memory in the backward pass of such a convolution on a processor,
-    where channels stand last and are few: 8 of them at 48 x 64 pixels end the process.
+    where channels stand last and are few.
     """
 
     def forward(self, features: Tensor) -> Tensor:
