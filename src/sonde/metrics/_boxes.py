@@ -37,6 +37,12 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return _ratio(shared, own + other - shared)
 
 
+def covered(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(..., M, 4) and (..., T, 4) -> (..., M, T) the part of each box that lies in each other."""
+    shared, own, _ = _areas(boxes, others)
+    return _ratio(shared, np.broadcast_to(own, shared.shape))
+
+
 def matched(predicted: Arrays, truth: Arrays, thresholds: Sequence[float]) -> np.ndarray:
     """(N, M, L) int8 whether each found box is right, at each least overlap of L."""
     found, boxes = predicted["found"], truth["boxes"]

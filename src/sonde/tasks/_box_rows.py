@@ -42,14 +42,6 @@ class Boxed(Protocol):
         """What is in each raw picture; None where nobody knows."""
 
 
-@runtime_checkable
-class Pictures(Protocol):
-    """A column of pictures: what `data/columns/image.py` offers."""
-
-    def whole(self, rows: pa.RecordBatch) -> Iterator[np.ndarray | None]:
-        """Each raw picture as large as it is."""
-
-
 def moved_back(boxes: np.ndarray, lying: Lying) -> np.ndarray:
     """(N, M, 6) boxes in pixels of the grids -> of the raw pictures; padding moves too."""
     offset, scale = (np.tile(each, 2)[:, None] for each in (lying.offset, lying.scale))

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -72,14 +72,22 @@ class Tiling:
         across = _cuts(size[1], self.width, self.overlap)
         return [(vertical, horizontal) for vertical in down for horizontal in across]
 
-    def tile(self, picture: np.ndarray, place: tuple[Cut, Cut]) -> np.ndarray:
-        """The part of a picture at that place; a picture that is too small goes on in a mirror."""
+    def tile(
+        self,
+        picture: np.ndarray,
+        place: tuple[Cut, Cut],
+        beyond: Literal["symmetric", "constant"] = "symmetric",
+    ) -> np.ndarray:
+        """The part of a picture at that place; one that is too small goes on in a mirror, or black.
+
+        Things are to be found once: so black where they are counted.
+        """
         (top, *_), (left, *_) = place
         part = picture[top : top + self.height, left : left + self.width]
         lacking = (self.height - part.shape[0], self.width - part.shape[1])
         if not any(lacking):
             return part
-        return np.pad(part, [(0, n) for n in lacking] + [(0, 0)] * (part.ndim - 2), "symmetric")
+        return np.pad(part, [(0, n) for n in lacking] + [(0, 0)] * (part.ndim - 2), beyond)
 
 
 @dataclass

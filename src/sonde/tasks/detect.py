@@ -21,6 +21,7 @@ from sonde.contracts.data import Column, Row
 from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
 from sonde.contracts.task import (
+    Ask,
     Judged,
     Loss,
     Predictor,
@@ -34,24 +35,25 @@ from sonde.core.errors import UsageError
 from sonde.core.notice import tell
 from sonde.core.port import PRESENT, Port, Ports
 from sonde.core.spec import Learned, Spec
+from sonde.data.columns.image import Image
 from sonde.metrics.box_f1 import BoxF1
 from sonde.metrics.count_error import CountError
 from sonde.metrics.mean_ap import MeanAp, reference_tool
 from sonde.tasks import _box_panels
 from sonde.tasks._box_rows import (
     Boxed,
-    Pictures,
     answers_of,
     arrays_of,
     moved_back,
     true_boxes,
 )
+from sonde.tasks._box_tiles import boxes_in_tiles
 from sonde.tasks._found import best_cut, bounded, packed, suppressed
 from sonde.tasks._target import bound_target
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from sonde.core.batch import Batch
 
@@ -77,6 +79,14 @@ class Detect(SupervisedTask):
 
         score: float | None = Field(None, ge=0, le=1)
         """Give boxes from this score on, instead of what validation rows settled."""
+        flips: bool = False
+        """Look at the picture's mirror image, left for right, too: what either shows is given."""
+        tiles: bool = False
+        """Cut pictures larger than the network's into tiles that overlap, at full resolution,
+        instead of making them smaller: where what is looked for is as large as in training."""
+        overlap: int | None = Field(None, ge=0)
+        """Pixels at each border of a tile that its neighbour sees too; by default an eighth of its
+        shorter side. What is larger than twice that may be found in parts."""
 
     target: str = "boxes"
     strides: tuple[int, ...] = Field((8, 16, 32), min_length=1, max_length=8)
@@ -204,6 +214,44 @@ class Detect(SupervisedTask):
             "score": likely.gather(1, best),
             "cut": torch.full((rows,), cut, device=best.device),
         }
+
+    def predict(self, model: nn.Module, inputs: Batch, options: Spec) -> Batch:
+        """As `read`, over the mirror image too where a caller wants that."""
+        import torch
+
+        from sonde.core.batch import tensor_of
+
+        assert isinstance(options, Detect.Options)
+        found = self.read(model(inputs), options)
+        if not options.flips:
+            return found
+        name = self._boxed.within
+        turned = self.read(model({**inputs, name: tensor_of(inputs, name).flip(3)}), options)
+        boxes = tensor_of(turned, "boxes")
+        width = self._size[1]
+        turned["boxes"] = torch.stack(
+            [width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], dim=-1
+        )
+        both = {
+            each: torch.cat([tensor_of(found, each), tensor_of(turned, each)], dim=1)
+            for each in ("boxes", "class", "score")
+        }
+        return {**both, "cut": found["cut"]}
+
+    def in_pieces(self, rows: pa.RecordBatch, options: Spec, ask: Ask) -> list[Row] | None:
+        """Boxes put together from those of tiles, where a caller wants that."""
+        assert isinstance(options, Detect.Options)
+        if not options.tiles:
+            return None
+        return boxes_in_tiles(
+            rows,
+            self._picture,
+            options.overlap,
+            ask,
+            names=self._boxed.names,
+            target=self.target,
+            overlap=self.overlap,
+        )
 
     def settle(self, outputs: Arrays, targets: Arrays) -> Self:
         """The score from which giving boxes serves best on validation rows."""
@@ -338,6 +386,12 @@ class Detect(SupervisedTask):
         return cast("Boxed", self.columns[self.target])
 
     @property
+    def _picture(self) -> Image:
+        picture = self.columns[self._boxed.within]
+        assert isinstance(picture, Image)
+        return picture
+
+    @property
     def _levels(self) -> dict[str, int]:
         """Output -> stride in pixels, the finest first."""
         return {f"cells {stride}": stride for stride in self.strides}
@@ -361,7 +415,7 @@ class Detect(SupervisedTask):
 
     def _pictures(self, rows: pa.RecordBatch) -> Iterator[np.ndarray]:
         """The raw pictures, upright and whole."""
-        for picture in cast("Pictures", self.columns[self._boxed.within]).whole(rows):
+        for picture in self._picture.whole(rows):
             assert picture is not None, "rows that were answered have their pictures"
             yield picture
 

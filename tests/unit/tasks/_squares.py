@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 
-def squares(rows: int, seed: int = 0, *, size: tuple[int, int] = (40, 56)) -> list[dict[str, Any]]:
-    """PNG bytes and objects as raw rows hold them; some pictures have none."""
+def squares(
+    rows: int, seed: int = 0, *, size: tuple[int, int] = (40, 56), most: int = 3
+) -> list[dict[str, Any]]:
+    """PNG bytes and at most so many objects, as raw rows hold them; some pictures have none."""
     from PIL import Image
 
     rng = np.random.default_rng(seed)
@@ -17,7 +19,7 @@ def squares(rows: int, seed: int = 0, *, size: tuple[int, int] = (40, 56)) -> li
     for _ in range(rows):
         picture = rng.integers(90, 130, (*size, 3)).astype(np.uint8)
         boxes = []
-        for _ in range(rng.integers(0, 4)):
+        for _ in range(rng.integers(0, most + 1)):
             width, height = (int(side) for side in rng.integers(8, 16, 2))
             x, y = int(rng.integers(size[1] - width)), int(rng.integers(size[0] - height))
             label = ("blue", "red")[rng.integers(2)]
