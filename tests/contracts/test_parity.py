@@ -104,7 +104,11 @@ def test_pictures_as_files(all_shipped: dict[str, Shipped]) -> None:
     shipped = all_shipped["pictures"]
     paths = [row["image"] for row in shipped.rows[:5]]
     done = command("predict", file_of(shipped), *paths)
-    assert done.stdout == lines(reopened(shipped).predict(shipped.rows[:5])), done.stderr
+    answers = reopened(shipped).predict(shipped.rows[:5])
+    named = [{"file": path} | answer for path, answer in zip(paths, answers, strict=True)]
+    assert done.stdout == lines(named), done.stderr
+    alone = command("predict", file_of(shipped), paths[0])
+    assert alone.stdout == lines(answers[:1]), alone.stderr
 
 
 def test_one_json_object_with_all_answers(tabular: Shipped) -> None:

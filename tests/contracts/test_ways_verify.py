@@ -133,6 +133,12 @@ def test_the_command_line_compares_and_names(run: sonde.Run, folder: Path, tmp_p
     named = command("predict", model, pair[0], "--gallery", table)
     assert named.returncode == 0, named.stderr
     assert json.loads(named.stdout)["who"] == "ada"
+    people, known = folder / "people", tmp_path / "known.jsonl"
+    enrol = command("predict", model, people, "--gallery", people, "--embedding", "--output", known)
+    assert enrol.returncode == 0, enrol.stderr
+    again = command("predict", model, pair[0], "--gallery", known)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == json.loads(named.stdout)
 
 
 def test_a_gallery_that_cannot_serve_is_refused(

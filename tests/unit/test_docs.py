@@ -12,6 +12,7 @@ import pytest
 
 import sonde
 from sonde.app.cli import app
+from sonde.app.commands.predict import with_values
 from sonde.app.output import STDIN
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task
@@ -91,7 +92,7 @@ def test_a_command_on_a_page_is_one_that_there_is(given: list[str]) -> None:
     """With its flags; a sentence may name a command alone."""
     assert given[0] in set(app)
     if len(given) > 1 and "--help" not in given:
-        _, bound, _ = app.parse_args(given, exit_on_error=False, print_error=False)
+        _, bound, _ = app.parse_args(with_values(given), exit_on_error=False, print_error=False)
         invented = set(bound.arguments.get("options", ())) - OPTIONS
         assert not invented, "predict takes any flag: pages must not invent one"
 

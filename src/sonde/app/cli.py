@@ -21,7 +21,7 @@ from sonde.app.commands.demo import demo
 from sonde.app.commands.evaluate import evaluate
 from sonde.app.commands.init import init
 from sonde.app.commands.inspect import inspect
-from sonde.app.commands.predict import predict
+from sonde.app.commands.predict import predict, with_values
 from sonde.app.commands.schema import schema
 from sonde.app.commands.seal import seal
 from sonde.app.commands.train import train
@@ -49,6 +49,7 @@ def run(argv: list[str]) -> int:
     """Run a command; its exit code."""
     as_json = "--json" in argv
     argv = [STDIN if argument == "-" else argument for argument in argv]
+    argv = with_values(argv) if argv[:1] == ["predict"] else argv
     try:
         with listening(noticed):
             app(argv, exit_on_error=False, print_error=False, result_action="return_value")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sonde.contracts.data import Row
+from sonde.contracts.task import Judged
 from sonde.metrics._boxes import OBJECT, SPARED
 
 
@@ -77,6 +78,17 @@ def arrays_of(answers: Sequence[Row], names: Sequence[str], target: str) -> np.n
             corners = [box[border] for border in ("x0", "y0", "x1", "y1")]
             row[place] = [*corners, names.index(box["label"]), box["score"]]
     return boxes
+
+
+def of_classes(judged: Judged, names: Sequence[str], union: Sequence[str]) -> Judged:
+    """Judged boxes of some classes, by their places among more classes."""
+    to = np.array([union.index(name) for name in names])
+    sides = ({**judged.predicted}, {**judged.truth})
+    for arrays, name in zip(sides, ("found", "boxes"), strict=True):
+        boxes = np.array(arrays[name])
+        boxes[..., 4] = np.where(boxes[..., 5] > 0, to[boxes[..., 4].astype(int)], 0)
+        arrays[name] = boxes
+    return Judged(*sides, judged.rows, judged.groups)
 
 
 def _answer(box: np.ndarray, names: Sequence[str]) -> Row:

@@ -7,17 +7,14 @@ box that ends where its tile ends, inside the picture, gives way to a whole one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Row
-from sonde.contracts.task import Ask
 from sonde.data.columns.image import Image
 from sonde.metrics._boxes import covered, overlaps
-from sonde.tasks._box_rows import answers_of, arrays_of
 from sonde.tasks._found import bounded
 from sonde.tasks._tiles import AT_ONCE, Cut, Tiling, rows_of_tiles, whole
 
@@ -31,43 +28,35 @@ _COVERED = 0.5
 def boxes_in_tiles(
     rows: pa.RecordBatch,
     column: Image,
-    asked: int | None,
-    ask: Ask,
-    *,
-    names: Sequence[str],
-    target: str,
+    beyond: int | None,
+    ask: Callable[[pa.RecordBatch], np.ndarray],
     overlap: float,
-) -> list[Row]:
-    """Completed answers: boxes in pixels of the raw pictures, by falling score.
+) -> Iterator[np.ndarray]:
+    """(M, 6) boxes of each raw picture in its pixels: x0, y0, x1, y1, class, falling score.
 
     Args:
         rows: N raw rows.
         column: of the pictures.
-        asked: pixels on each side of a tile that its neighbour sees too; None for an eighth of its
-            shorter side.
-        ask: answers rows of tiles: boxes in pixels of the tile.
-        names: of the classes.
-        target: name of the boxes in an answer.
+        beyond: pixels on each side of a tile that its neighbour sees too; None for an eighth of
+            its shorter side.
+        ask: n rows of tiles -> (n, M, 6) boxes in pixels of the tile, of score 0 where none is.
         overlap: boxes of a class that overlap more are of the same object.
     """
-    tiling = Tiling.of(column, asked)
-    joined = []
+    tiling = Tiling.of(column, beyond)
     for row, picture in enumerate(whole(column, rows)):
         own = rows.slice(row, 1)
         found, cut = [np.zeros((0, 6))], [np.zeros(0, bool)]
         size = (picture.shape[0], picture.shape[1])
         for places in _few(tiling, size):
             tiles = np.stack([tiling.tile(picture, place, "constant") for place in places])
-            owners = np.zeros(len(tiles), np.int64)
-            answers = ask(rows_of_tiles(own, column, tiles, owners))
-            for place, boxes in zip(places, arrays_of(answers, names, target), strict=True):
-                boxes = boxes[boxes[:, 5] > 0]
+            answers = ask(rows_of_tiles(own, column, tiles, np.zeros(len(tiles), np.int64)))
+            for place, answer in zip(places, answers, strict=True):
+                boxes = answer[answer[:, 5] > 0]
                 cut.append(_is_cut(boxes, place, tiling, size))
                 boxes[:, :4] += np.tile([place[1].start, place[0].start], 2)
                 found.append(boxes)
         said = _one_of_each(np.concatenate(found), np.concatenate(cut), overlap)
-        joined += answers_of(bounded(said[None], np.array([size])), names, target)
-    return joined
+        yield bounded(said[None], np.array([size]))[0]
 
 
 def _few(tiling: Tiling, size: tuple[int, int]) -> Iterator[list[tuple[Cut, Cut]]]:

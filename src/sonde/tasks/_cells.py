@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sonde.core.batch import Batch, tensor_of
 from sonde.core.cells import PLACE
 
 _USUAL = 4.0
@@ -114,3 +115,20 @@ def _area(low: Tensor, high: Tensor) -> Tensor:
     """(..., 2) corners -> (...), 0 where they have changed sides."""
     sides = (high - low).clamp(min=0)
     return sides[..., 0] * sides[..., 1]
+
+
+def beside_mirrored(found: Batch, mirrored: Batch, width: int) -> Batch:
+    """What was read of a picture, with what its mirror image, left for right, showed besides.
+
+    Args:
+        found: {"boxes": (B, M, 4), "class": (B, M), "score": (B, M), "cut": (B,)}.
+        mirrored: the same of the mirror image.
+        width: of both in pixels.
+    """
+    x0, y0, x1, y1 = tensor_of(mirrored, "boxes").unbind(dim=-1)
+    back = {**mirrored, "boxes": torch.stack([width - x1, y0, width - x0, y1], dim=-1)}
+    both: Batch = {
+        name: torch.cat([tensor_of(found, name), tensor_of(back, name)], dim=1)
+        for name in ("boxes", "class", "score")
+    }
+    return {**both, "cut": found["cut"]}

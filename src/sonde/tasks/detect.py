@@ -45,11 +45,13 @@ from sonde.tasks._box_rows import (
     answers_of,
     arrays_of,
     moved_back,
+    of_classes,
     true_boxes,
 )
 from sonde.tasks._box_tiles import boxes_in_tiles
 from sonde.tasks._found import best_cut, bounded, packed, suppressed
 from sonde.tasks._target import bound_target
+from sonde.tasks._tiles import whole
 
 if TYPE_CHECKING:
     import torch
@@ -217,41 +219,29 @@ class Detect(SupervisedTask):
 
     def predict(self, model: nn.Module, inputs: Batch, options: Spec) -> Batch:
         """As `read`, over the mirror image too where a caller wants that."""
-        import torch
-
         from sonde.core.batch import tensor_of
+        from sonde.tasks._cells import beside_mirrored
 
         assert isinstance(options, Detect.Options)
         found = self.read(model(inputs), options)
         if not options.flips:
             return found
         name = self._boxed.within
-        turned = self.read(model({**inputs, name: tensor_of(inputs, name).flip(3)}), options)
-        boxes = tensor_of(turned, "boxes")
-        width = self._size[1]
-        turned["boxes"] = torch.stack(
-            [width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], dim=-1
-        )
-        both = {
-            each: torch.cat([tensor_of(found, each), tensor_of(turned, each)], dim=1)
-            for each in ("boxes", "class", "score")
-        }
-        return {**both, "cut": found["cut"]}
+        mirrored = {**inputs, name: tensor_of(inputs, name).flip(3)}
+        return beside_mirrored(found, self.read(model(mirrored), options), self._size[1])
 
     def in_pieces(self, rows: pa.RecordBatch, options: Spec, ask: Ask) -> list[Row] | None:
         """Boxes put together from those of tiles, where a caller wants that."""
         assert isinstance(options, Detect.Options)
         if not options.tiles:
             return None
-        return boxes_in_tiles(
-            rows,
-            self._picture,
-            options.overlap,
-            ask,
-            names=self._boxed.names,
-            target=self.target,
-            overlap=self.overlap,
-        )
+        names, target = self._boxed.names, self.target
+
+        def asked(tiles: pa.RecordBatch) -> np.ndarray:
+            return arrays_of(ask(tiles), names, target)
+
+        joined = boxes_in_tiles(rows, self._picture, options.overlap, asked, self.overlap)
+        return [answers_of(boxes[None], names, target)[0] for boxes in joined]
 
     def settle(self, outputs: Arrays, targets: Arrays) -> Self:
         """The score from which giving boxes serves best on validation rows."""
@@ -297,7 +287,7 @@ class Detect(SupervisedTask):
         boxes = arrays_of(answers, names, self.target)
         return [
             _box_panels.drawn(picture, found, names)
-            for picture, found in zip(self._pictures(rows), boxes, strict=True)
+            for picture, found in zip(whole(self._picture, rows), boxes, strict=True)
         ]
 
     def predicted(self, arrays: Arrays) -> Arrays:
@@ -318,17 +308,11 @@ class Detect(SupervisedTask):
     def metrics(self) -> Mapping[str, Metric]:
         """Over all scores, then of the boxes that are given."""
         classes = max(1, len(self._boxed.names)) if self.columns else 1
-        return {
-            "map@50": MeanAp(threshold=0.5),
-            "map": MeanAp(),
-            "f1": BoxF1(),
-            "count error": CountError(classes=classes),
-        }
+        return {**self.watched(), "f1": BoxF1(), "count error": CountError(classes=classes)}
 
     def watched(self) -> Mapping[str, Metric]:
         """What does not hang on a score that is settled at the end."""
-        metrics = self.metrics()
-        return {name: metrics[name] for name in ("map@50", "map")}
+        return {"map@50": MeanAp(threshold=0.5), "map": MeanAp()}
 
     def noted(self, outputs: Mapping[str, Tensor], targets: Batch) -> tuple[Batch, Batch]:
         """Candidates beside the boxes, of which validation rows have as many as they have."""
@@ -352,15 +336,10 @@ class Detect(SupervisedTask):
         """All folds by the classes that any of them knows."""
         known = [cast("Boxed", task.columns[self.target]).names for task, _ in folds]
         union = tuple(dict.fromkeys(name for names in known for name in names))
-        alike: list[tuple[Task, Judged]] = []
-        for names, (task, judged) in zip(known, folds, strict=True):
-            to = np.array([union.index(name) for name in names])
-            sides = ({**judged.predicted}, {**judged.truth})
-            for arrays, name in zip(sides, ("found", "boxes"), strict=True):
-                boxes = np.array(arrays[name])
-                boxes[..., 4] = np.where(boxes[..., 5] > 0, to[boxes[..., 4].astype(int)], 0)
-                arrays[name] = boxes
-            alike.append((task, Judged(*sides, judged.rows, judged.groups)))
+        alike = [
+            (task, of_classes(judged, names, union))
+            for names, (task, judged) in zip(known, folds, strict=True)
+        ]
         task, judged = super().pooled(alike)
         column = self.columns[self.target].learn(names=union, counts=())
         return task.bind({**self.columns, self.target: column}), judged
@@ -378,7 +357,7 @@ class Detect(SupervisedTask):
         places = _box_panels.best_to_worst(judged)
         numbers = judged.rows[places]
         rows = raw(sorted(numbers.tolist())).take(pa.array(np.argsort(np.argsort(numbers))))
-        pictures = self._pictures(rows)
+        pictures = whole(self._picture, rows)
         return [_box_panels.sheet(pictures, judged, places, self._boxed.names)]
 
     @property
@@ -387,9 +366,7 @@ class Detect(SupervisedTask):
 
     @property
     def _picture(self) -> Image:
-        picture = self.columns[self._boxed.within]
-        assert isinstance(picture, Image)
-        return picture
+        return cast("Image", self.columns[self._boxed.within])
 
     @property
     def _levels(self) -> dict[str, int]:
@@ -412,12 +389,6 @@ class Detect(SupervisedTask):
         if self.score is not None:
             return self.score
         return _GUESSED if self.cut is None else self.cut
-
-    def _pictures(self, rows: pa.RecordBatch) -> Iterator[np.ndarray]:
-        """The raw pictures, upright and whole."""
-        for picture in self._picture.whole(rows):
-            assert picture is not None, "rows that were answered have their pictures"
-            yield picture
 
 
 def _small(chunks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -2,6 +2,8 @@
 
     sonde predict model.sonde a.pgm b.pgm              each beside the most like of the others
     sonde predict model.sonde a.pgm --gallery people/  the best match, or nobody
+    sonde predict model.sonde people/ --gallery people/ --embedding --output known.jsonl
+                                                       enrolled: a gallery that needs no pictures
 
 A network maps a row to a direction (the model `embedder`), learned as a classification of the
 training identities with a margin between them (`_margins.py`); then two rows are as alike as the
@@ -53,6 +55,10 @@ if TYPE_CHECKING:
     from sonde.core.batch import Batch
 
 _AT_ONCE = 256
+
+_FEW = 20
+"""People kept for validation, below which the threshold that they settle is doubted aloud."""
+
 _OWN = ("nearest", "similarity", "same", EMBEDDING)
 
 
@@ -261,10 +267,15 @@ class Verify(SupervisedTask):
                 f"people for validation:  split: {{kind: group, by: {self.target}}}"
             )
             return self
+        people = len(np.unique(who))
+        doubt = (
+            "; so few people say little of others: keep more of them for validation, or choose "
+            "with --threshold when you ask"
+        )
         tell(
             f"threshold  one person from similarity {found.cut:.3f} on: {found.false_accept:.2%} "
             f"accepted and {1 - found.true_accept:.2%} refused falsely of {len(pairs.genuine):,} "
-            f"pairs of {len(np.unique(who)):,} people kept for validation",
+            f"pairs of {people:,} people kept for validation{doubt if people < _FEW else ''}",
             threshold=found.cut,
         )
         return self.learn(cut=found.cut, cut_score=found.equal_error).bind(self.columns)

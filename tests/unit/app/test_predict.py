@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from sonde.app import cli
+from sonde.app.commands.predict import with_values
+from sonde.core.picture import png
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,63 @@ def test_a_task_that_draws_nothing_says_so(
     assert cli.run(["predict", str(model), str(tmp_path / "rows.json"), "--draw"]) == 2
     told = capsys.readouterr().err
     assert "--draw: a model of the task 'regression' has nothing to draw" in told
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of grey pictures of two sorts, in a folder of each."""
+    home = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for label, light in (("dark", 40), ("light", 200)):
+        (home / "shades" / label).mkdir(parents=True)
+        for row in range(20):
+            picture = (rng.normal(light, 10, (8, 8))).clip(0, 255).astype(np.uint8)
+            (home / "shades" / label / f"{row}.png").write_bytes(png(picture))
+    flags = ["--epochs", "1", "--model", "linear", "--no-audit", "--run-dir", str(home / "run")]
+    assert cli.run(["train", str(home / "shades"), *flags]) == 0
+    return home
+
+
+def answers(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert cli.run(["predict", *words]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_folder_of_pictures_is_answered_by_file(
+    seeing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the order in which people count, as a pattern is; one picture needs no name."""
+    model, folder = str(seeing / "run" / "model.sonde"), seeing / "shades" / "dark"
+    (folder / "notes.txt").write_text("no picture")
+    found = answers(capsys, model, str(seeing / "shades"))
+    assert len(found) == 40
+    names = [str(folder / f"{number}.png") for number in range(20)]
+    assert [answer["file"] for answer in found[:20]] == names
+    assert answers(capsys, model, str(folder / "1*.png")) == [found[1], *found[10:20]]
+    [alone] = answers(capsys, model, str(folder / "3.png"))
+    assert {"file": str(folder / "3.png")} | alone == found[3]
+
+
+def test_a_folder_without_pictures_is_refused(
+    seeing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["predict", str(seeing / "run" / "model.sonde"), str(tmp_path)]) == 65
+    assert "no pictures in this folder (.bmp, .gif," in capsys.readouterr().err
+
+
+def test_an_option_without_a_value_means_true() -> None:
+    words = ["predict", "m", "a.png", "--tiles", "--overlap", "4", "--draw", "--flips"]
+    assert with_values(words) == [
+        *("predict", "m", "a.png", "--tiles=true", "--overlap", "4", "--draw", "--flips=true")
+    ]
+
+
+def test_rows_behind_an_option_without_a_value_are_told(
+    seeing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = str(seeing / "shades" / "dark" / "1.png")
+    assert cli.run(["predict", str(seeing / "run" / "model.sonde"), "--tiles", picture]) == 2
+    said = capsys.readouterr().err
+    assert f"{picture} was read as the value of --tiles" in said
+    assert "sonde predict MODEL ROWS --tiles" in said

@@ -14,6 +14,7 @@ import sonde
 from sonde.contracts.data import Row
 from sonde.core.picture import png
 from sonde.data.columns.image import Image
+from sonde.tasks._box_rows import answers_of, arrays_of
 from sonde.tasks._box_tiles import boxes_in_tiles
 
 BORDERS = ("x0", "y0", "x1", "y1")
@@ -35,17 +36,15 @@ def found_in(picture: np.ndarray, overlap: int | None = 12) -> tuple[list[Any], 
     column = Image(size=(40, 48), channels=1).named("image").fit([])
     asked = []
 
-    def ask(rows: pa.RecordBatch) -> list[Row]:
+    def ask(rows: pa.RecordBatch) -> np.ndarray:
         asked.append(rows.num_rows)
         tiles = rows.column("image").to_numpy_ndarray()
         assert tiles.shape[1:] == (40, 48)
-        return [{"boxes": seen(tile)} for tile in tiles]
+        return arrays_of([{"boxes": seen(tile)} for tile in tiles], ["thing"], "boxes")
 
     rows = pa.RecordBatch.from_pylist([{"image": png(picture)}])
-    [answer] = boxes_in_tiles(
-        rows, column, overlap, ask, names=["thing"], target="boxes", overlap=0.6
-    )
-    return answer["boxes"], asked
+    [boxes] = boxes_in_tiles(rows, column, overlap, ask, 0.6)
+    return answers_of(boxes[None], ["thing"], "boxes")[0]["boxes"], asked
 
 
 def scattered(seed: int, size: tuple[int, int], most: int) -> tuple[np.ndarray, set[Any]]:
@@ -98,7 +97,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> sonde.Bundle:
 def right(answer: Row, raw: Row) -> float:
     """F1 of boxes at overlaps of a half."""
     from sonde.metrics.box_f1 import BoxF1
-    from sonde.tasks._box_rows import arrays_of
 
     names = ("blue", "red")
     true = [{"boxes": [box | {"score": 1.0} for box in raw["boxes"]]}]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json as text
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonde.app.checks import there
+from sonde.app.given import Given, given
 from sonde.app.output import STDIN, emit
-from sonde.core.errors import DataError, UsageError, listed
+from sonde.core.errors import UsageError
 from sonde.core.notice import listening
 
 if TYPE_CHECKING:
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
 
     from sonde.run.bundle import Bundle
 
-_JSON = (".json", ".jsonl", ".ndjson")
-_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
-           ".feather", ".ipc")  # fmt: skip
-
 _DRAWN = "drawn"
 """The field of an answer that holds what was found, drawn over the picture."""
+
+_OWN = ("output", "json", "draw", "help")
+"""Options of the command itself."""
 
 _FEW = 8
 """Rows answered at once where answers are pictures as large as those that were given."""
@@ -47,7 +47,7 @@ def predict(
         A `model.sonde`.
     rows
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
-        file, or one or more pictures.
+        file, one or more pictures, or a folder of pictures; of several, answers hold the `file`.
     output
         Write the answers there instead of to stdout. Pictures among the answers, such as masks, are
         files in a folder of that name, by default `predicted`.
@@ -58,20 +58,23 @@ def predict(
         lines, what was before beside what is after.
     options
         What the model's task lets you choose when it answers, such as `--count 4` of a task that
-        draws. Most leave nothing: the levels of an interval (`quantiles: [0.05, 0.5, 0.95]`) and
-        the threshold of a class are learned, and so they stand in the recipe's `task`.
+        draws, or `--tiles` behind the rows. Most leave nothing: the levels of an interval
+        (`quantiles: [0.05, 0.5, 0.95]`) and the threshold of a class are learned, and so they stand
+        in the recipe's `task`.
     """
     there(model)
     for path in rows:
         if path != STDIN:
             there(path)
+    if not rows:
+        _refuse_swallowed(options)
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
     chosen: dict[str, Any] = {name.replace("-", "_"): value for name, value in options.items()}
     notices: list[str] = []
     with listening(lambda message, *_: notices.append(message)):
-        answers, written = _answers(bundle, _rows(bundle, rows), output, draw, chosen)
+        answers, written = _answers(bundle, given(bundle.task, rows), output, draw, chosen)
     for message in notices:
         print(f"note: {message}", file=sys.stderr)
     if written:
@@ -87,7 +90,7 @@ def predict(
 
 
 def _answers(
-    bundle: Bundle, rows: Any, output: str | None, draw: bool, options: dict[str, Any]
+    bundle: Bundle, asked: Given, output: str | None, draw: bool, options: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], str]:
     """The answers, pictures replaced by the names of their files, and what was written.
 
@@ -99,13 +102,16 @@ def _answers(
 
     grids = [port for port in bundle.task.outputs.values() if port.kind == "grid"]
     masks = any(port.size for port in grids)  # their values are classes: nothing to look at
-    kept = Kept(output, len(rows or ()), together=_DRAWN if draw or masks else None)
+    kept = Kept(output, len(asked.rows or ()), together=_DRAWN if draw or masks else None)
     answers: list[dict[str, Any]] = []
     size = _FEW if draw or grids else BATCH
-    for chunk, part in bundle.predicting(rows, batch_size=size, **options):
+    for chunk, part in bundle.predicting(asked.rows, batch_size=size, **options):
         drawn = _drawings(bundle, part, chunk) if draw else repeat(None)
         for answer, picture in zip(part, drawn, strict=False):
             answers += kept.add([answer if picture is None else answer | {_DRAWN: picture}])
+    if asked.files:
+        named = zip(asked.files, answers, strict=True)
+        answers = [{"file": file} | answer for file, answer in named]
     return answers, kept.finish()
 
 
@@ -127,60 +133,25 @@ def _drawings(bundle: Bundle, answers: list[Any], chunk: Any) -> Iterator[np.nda
         yield from shown
 
 
-def _rows(bundle: Bundle, paths: tuple[str, ...]) -> Any:
-    """What the caller named, as rows."""
-    given = bundle.task.given
-    if not paths and bundle.task.draws:
-        return None
-    if not paths:
-        raise UsageError(
-            f"which rows? Give a file, or - for JSON on stdin with: {', '.join(given)}"
-        )
-    found: list[Any] = []
-    for path in paths:
-        if path == STDIN:
-            found += _from_json(sys.stdin.read(), "stdin")
-        elif path.endswith(_JSON):
-            found += _from_json(Path(path).read_text(encoding="utf-8"), path)
-        elif path.endswith(_TABLES):
-            found += _from_table(path, given)
-        elif len(given) == 1:
-            found.append({given[0]: path})
-        else:
-            raise UsageError(
-                f"{path}: this model needs {', '.join(given)} for each row. "
-                "Give a .csv, .json or .jsonl file, or JSON on stdin."
-            )
+def with_values(words: list[str]) -> list[str]:
+    """The words of a command in which an option of the task without a value means true."""
+    found = []
+    for word, after in zip(words, [*words[1:], "--"], strict=True):
+        alone = word.startswith("--") and "=" not in word and after.startswith("--")
+        name = word.removeprefix("--")
+        found.append(f"{word}=true" if alone and name and name not in _OWN else word)
     return found
 
 
-def _from_json(content: str, where: str) -> list[dict[str, Any]]:
-    """An object, a list of objects, or one object a line."""
-    try:
-        rows = text.loads(content)
-    except text.JSONDecodeError:
-        try:
-            rows = [text.loads(line) for line in content.splitlines() if line.strip()]
-        except text.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: not JSON: {error}. Give objects with named fields."
-            ) from None
-    rows = rows if isinstance(rows, list) else [rows]
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise DataError(f"{where}, row {number}: got {row!r:.60}, expected an object")
-    return rows
+def _refuse_swallowed(options: Mapping[str, str]) -> None:
+    """Stop where the rows were read as the value of the option before them.
 
-
-def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
-    from sonde.data.guess import guess_source
-
-    source = guess_source(path)
-    known = {field.name for field in source.fields()}
-    names = [name for name in given if name in known]
-    if not names:  # rows without a single field would be no rows at all
-        raise DataError(
-            f"{path} has none of the fields this model reads: {listed(given, 30)}. "
-            f"It has: {listed(sorted(known), 30)}"
-        )
-    return [row for chunk in source.scan(names) for row in chunk.to_pylist()]
+    Raises:
+        UsageError: saying how it is written.
+    """
+    for name, value in options.items():
+        if Path(value).exists():
+            raise UsageError(
+                f"which rows? {value} was read as the value of --{name}. Rows come before what "
+                f"has no value:  sonde predict MODEL ROWS --{name}"
+            )

@@ -1,0 +1,127 @@
+"""What a caller of `sonde predict` names, as rows: files, folders, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonde.app.output import STDIN
+from sonde.core.errors import DataError, UsageError, listed
+
+if TYPE_CHECKING:
+    from sonde.contracts.task import Task
+
+_JSON = (".json", ".jsonl", ".ndjson")
+_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
+           ".feather", ".ipc")  # fmt: skip
+
+
+@dataclass
+class Given:
+    """Rows to be answered.
+
+    Attributes:
+        rows: one mapping each; None where a task draws its own.
+        files: the picture of each row, where all are pictures and there are several.
+    """
+
+    rows: list[dict[str, Any]] | None
+    files: list[str] = field(default_factory=list)
+
+
+def given(task: Task, paths: Sequence[str]) -> Given:
+    """What paths hold, in their order.
+
+    Raises:
+        UsageError: nothing is named, or a row takes more than a picture's name.
+        DataError: what lies there are no rows.
+    """
+    if not paths and task.draws:
+        return Given(None)
+    if not paths:
+        raise UsageError(
+            f"which rows? Give a file, or - for JSON on stdin with: {', '.join(task.given)}"
+        )
+    rows: list[dict[str, Any]] = []
+    files: list[str] = []
+    for path in paths:
+        if path == STDIN:
+            rows += _from_json(sys.stdin.read(), "stdin")
+        elif path.endswith(_JSON):
+            rows += _from_json(Path(path).read_text(encoding="utf-8"), path)
+        elif path.endswith(_TABLES):
+            rows += _from_table(path, task.given)
+        elif len(task.given) == 1:
+            shown = list(_pictures(path))
+            rows += [{task.given[0]: file} for file in shown]
+            files += shown
+        else:
+            raise UsageError(
+                f"{path}: this model needs {', '.join(task.given)} for each row. "
+                "Give a .csv, .json or .jsonl file, or JSON on stdin."
+            )
+    return Given(rows, files if 1 < len(files) == len(rows) else [])
+
+
+def _pictures(path: str) -> Iterator[str]:
+    """A file itself, or all pictures of a folder and of those in it, by name.
+
+    Raises:
+        DataError: there are none.
+    """
+    from sonde.data.sources._files import expand, is_pattern, natural
+    from sonde.data.sources._walk import SUFFIXES
+
+    if is_pattern(path):
+        yield from expand(path)
+        return
+    if not Path(path).is_dir():
+        yield path
+        return
+    found = [
+        str(file)
+        for file in Path(path).rglob("*")
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    ]
+    if not found:
+        raise DataError(
+            f"{path}: no pictures in this folder ({listed(sorted(SUFFIXES), 30)}), nor in those "
+            "in it"
+        )
+    yield from sorted(found, key=natural)
+
+
+def _from_json(content: str, where: str) -> list[dict[str, Any]]:
+    """An object, a list of objects, or one object a line."""
+    try:
+        rows = json.loads(content)
+    except json.JSONDecodeError:
+        try:
+            rows = [json.loads(line) for line in content.splitlines() if line.strip()]
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{where}: not JSON: {error}. Give objects with named fields."
+            ) from None
+    rows = rows if isinstance(rows, list) else [rows]
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise DataError(f"{where}, row {number}: got {row!r:.60}, expected an object")
+    return rows
+
+
+def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
+    from sonde.data.guess import guess_source
+
+    source = guess_source(path)
+    known = {field.name for field in source.fields()}
+    names = [name for name in given if name in known]
+    if not names:  # rows without a single field would be no rows at all
+        raise DataError(
+            f"{path} has none of the fields this model reads: {listed(given, 30)}. "
+            f"It has: {listed(sorted(known), 30)}"
+        )
+    return [row for chunk in source.scan(names) for row in chunk.to_pylist()]
