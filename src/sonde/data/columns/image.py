@@ -7,7 +7,7 @@ stored is uint8 of one size, so that a batch of pictures is one slice.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import PositiveInt
+from pydantic import PositiveInt, model_validator
 
 from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError
@@ -38,6 +38,9 @@ from sonde.data.columns._text import is_text, plain
 _CAP = 128
 """Pixels a side that pictures of differing sizes are scaled to at most."""
 
+_FINE = 512
+"""The same of pictures of one size, and of those in which other columns lie, such as boxes."""
+
 _TRIED = 16
 """File names whose files are looked for when a field's kind is guessed."""
 
@@ -45,15 +48,18 @@ _TRIED = 16
 class Image(Column):
     """A picture, scaled to one size, grey or in colour.
 
-    Without options, training pictures of one size keep it; of differing sizes they get the median
-    height and width, scaled down together to at most 128 pixels a side. They are stored grey where
-    all of them are grey by their headers. A missing picture is a row that cannot be read.
+    Without options, training pictures of one size keep it, up to 512 pixels a side; of differing
+    sizes they get the median height and width, scaled down together to at most 128 pixels a side,
+    or 512 where boxes, masks or lines lie in them. They are stored grey where all of them are grey
+    by their headers. A missing picture is a row that cannot be read.
     """
 
     encoder_version: ClassVar[int] = 2
 
     size: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels."""
+    most: PositiveInt | None = None
+    """Pixels a side at most where no size is given, instead of 512 or 128."""
     resize: Resize = "stretch"
     """How a picture of another shape fits: all of it, stretched; its middle, cut where it is
     longer; all of it, between black bars."""
@@ -65,6 +71,20 @@ class Image(Column):
     """The channels stored, 1 or 3."""
     even: Learned[bool] = True
     """Whether training pictures were of one size, as far as they were looked at."""
+    leaned_on: Learned[bool] = False
+    """Whether values of other columns lie in them."""
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.size and self.most:
+            raise ValueError(
+                f"got size {list(self.size)} and most {self.most}; expected one of them"
+            )
+        return self
+
+    def beside(self, columns: Mapping[str, Column]) -> Self:
+        """A copy that knows whether others lie in its pictures."""
+        return self.learn(leaned_on=any(self.name in c.leans_on for c in columns.values()))
 
     @property
     def port(self) -> Port:
@@ -85,9 +105,10 @@ class Image(Column):
                 f"column {self.name!r}: not one training row has a readable picture. Check the "
                 "paths, or declare the column as another kind."
             )
-        height, width = self.size or _common_size(looks[:, :2])
-        planes = self.channels or (1 if looks[:, 2].all() else 3)
         even = bool((looks[:, :2] == looks[0, :2]).all())
+        most = self.most or (_FINE if even or self.leaned_on else _CAP)
+        height, width = self.size or _common_size(looks[:, :2], most)
+        planes = self.channels or (1 if looks[:, 2].all() else 3)
         return self.learn(height=height, width=width, planes=planes, even=even)
 
     def encode(self, rows: pa.RecordBatch) -> Encoded:
@@ -163,7 +184,7 @@ class Image(Column):
     def examples(cls) -> list[Self]:
         """Learned size and channels; a size given, in each way; both given: nothing is learned."""
         crop, pad = (cls(size=(8, 6), resize=way) for way in ("crop", "pad"))
-        return [cls(), cls(size=(6, 9)), cls(size=(8, 8), channels=1), crop, pad]
+        return [cls(), cls(most=7), cls(size=(6, 9)), cls(size=(8, 8), channels=1), crop, pad]
 
     @classmethod
     def sample(cls, rows: int, seed: int) -> pa.Array:
@@ -220,12 +241,10 @@ class Image(Column):
         return raw_of(rows, self.reads[0], self.name)
 
 
-def _common_size(sizes: np.ndarray) -> tuple[int, int]:
-    """(n, 2) heights and widths -> the one they share, else their median, scaled to the cap."""
-    if (sizes == sizes[0]).all():
-        return int(sizes[0, 0]), int(sizes[0, 1])
+def _common_size(sizes: np.ndarray, most: int) -> tuple[int, int]:
+    """(n, 2) heights and widths -> their median, scaled down to at most so many pixels a side."""
     middle = np.median(sizes, axis=0)
-    height, width = np.maximum(1, np.rint(middle * min(1.0, _CAP / middle.max()))).astype(int)
+    height, width = np.maximum(1, np.rint(middle * min(1.0, most / middle.max()))).astype(int)
     return int(height), int(width)
 
 

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from sonde.core.errors import DataError
+from sonde.contracts.data import Column
+from sonde.core.errors import DataError, RecipeError
+from sonde.data.columns.boxes import Boxes
 from sonde.data.columns.image import Image
 
 RED = (255, 0, 0)
@@ -141,19 +143,37 @@ def test_a_large_jpeg_decoded_small_is_nearly_the_same() -> None:
     assert np.abs(from_jpeg - from_png).mean() < 1.5
 
 
-@pytest.mark.parametrize(("sizes", "expected"), [
-    ([(30, 500), (30, 500)], (30, 500)),
-    ([(30, 40), (50, 40), (34, 44)], (34, 40)),
-    ([(600, 800), (600, 800), (10, 10)], (96, 128)),
+@pytest.mark.parametrize(("sizes", "options", "expected"), [
+    ([(30, 500), (30, 500)], {}, (30, 500)),
+    ([(900, 1200), (900, 1200)], {}, (384, 512)),
+    ([(900, 1200), (900, 1200)], {"most": 2000}, (900, 1200)),
+    ([(30, 40), (50, 40), (34, 44)], {}, (34, 40)),
+    ([(600, 800), (600, 800), (10, 10)], {}, (96, 128)),
+    ([(600, 800), (600, 800), (10, 10)], {"most": 200}, (150, 200)),
 ])  # fmt: skip
 def test_the_size_is_shared_or_the_median_under_a_cap(
-    sizes: list[tuple[int, int]], expected: tuple[int, int]
+    sizes: list[tuple[int, int]], options: dict[str, int], expected: tuple[int, int]
 ) -> None:
     files = [encoded(Pillow.new("L", (width, height))) for height, width in sizes]
-    column = fitted(files)
+    column = fitted(files, **options)
     assert (column.height, column.width) == expected
     assert column.port.shape == (1, *expected)
     assert column.port.frame == "x"
+
+
+def test_pictures_in_which_boxes_lie_keep_more() -> None:
+    files = [encoded(Pillow.new("L", size)) for size in ((800, 600), (800, 600), (10, 10))]
+    column = Image().named("x")
+    boxes = Boxes(within="x").named("boxes")
+    leaned_on = column.beside({"x": column, "boxes": boxes}).fit([rows(pa.array(files))])
+    assert (leaned_on.height, leaned_on.width) == (384, 512)
+    alone = column.beside({"x": column}).fit([rows(pa.array(files))])
+    assert (alone.height, alone.width) == (96, 128)
+
+
+def test_a_size_and_a_most_contradict_each_other() -> None:
+    with pytest.raises(RecipeError, match=r"got size .8, 8. and most 4; expected one of them"):
+        Column.parse({"kind": "image", "size": [8, 8], "most": 4})
 
 
 def test_one_colour_picture_makes_the_column_coloured() -> None:
