@@ -63,10 +63,11 @@ def to_jsonable(batch: pa.RecordBatch) -> list[Row]:
 
     Bytes are `{"$bytes": base64}`; a picture given as a uint8 tensor is written as PNG bytes; NaN
     is None; infinities are `{"$float": "inf"}`; a date or time is `{"$time": ISO 8601}`, to the
-    microsecond; a list is a list of such values.
+    microsecond; a list is a list of such values, or of mappings of them where it holds
+    structures, such as boxes.
 
     Raises:
-        DataError: a column's type has no such form.
+        DataError: a column's type has no such form, or a structure's field is called like a mark.
     """
     columns = {
         name: _plain_column(name, column)
@@ -126,10 +127,25 @@ def _to_microseconds(column: pa.Array) -> pa.Array:
 
 
 def _plain_lists(name: str, column: pa.Array) -> list[Any]:
-    values = _plain_column(name, column.flatten())
+    held = column.flatten()
+    plain = _plain_structures if pa.types.is_struct(held.type) else _plain_column
+    values = plain(name, held)
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(column), 0)).to_pylist()
     pairs = zip([0, *ends], ends, column.is_valid().to_pylist(), strict=False)
     return [values[start:end] if valid else None for start, end, valid in pairs]
+
+
+def _plain_structures(name: str, column: pa.Array) -> list[Any]:
+    fields = [field.name for field in column.type]
+    if any(field.startswith("$") for field in fields):
+        raise DataError(f"column {name!r}: got fields {fields}, expected none that begins with $")
+    values = [_plain_column(f"{name}.{own}", column.field(own)) for own in fields]
+    rows = zip(*values, strict=True) if values else [()] * len(column)
+    known = column.is_valid().to_pylist()
+    return [
+        dict(zip(fields, row, strict=True)) if valid else None
+        for row, valid in zip(rows, known, strict=True)
+    ]
 
 
 def _marked(value: bytes) -> dict[str, str]:
@@ -138,7 +154,7 @@ def _marked(value: bytes) -> dict[str, str]:
 
 def _restored(name: str, value: Any) -> Any:
     if isinstance(value, list):
-        return [_restored(name, item) for item in value]
+        return [_restored_item(name, item) for item in value]
     if not isinstance(value, Mapping):
         return value
     match dict(value):
@@ -155,3 +171,10 @@ def _restored(name: str, value: Any) -> Any:
         case {"$float": "inf" | "-inf" as text} if len(value) == 1:
             return float(text)
     raise DataError(f"column {name!r}: got {value!r}, expected a plain value or bytes")
+
+
+def _restored_item(name: str, value: Any) -> Any:
+    """Of a list: a structure too."""
+    if isinstance(value, Mapping) and not any(field.startswith("$") for field in value):
+        return {field: _restored(f"{name}.{field}", item) for field, item in value.items()}
+    return _restored(name, value)

@@ -128,6 +128,11 @@ def test_rows_that_cannot_be_meant_are_refused(
         as_rows(rows, ["a"])
 
 
+_words = st.lists(st.text("a"))
+_objects = st.fixed_dictionaries({
+    "label": st.text("abc"), "x0": st.floats(-9, 9), "file": st.binary(), "parts": _words,
+})  # fmt: skip
+
 _values = st.one_of(
     st.lists(st.none() | st.booleans(), min_size=1, max_size=5),
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=5),
@@ -137,6 +142,7 @@ _values = st.one_of(
     st.lists(st.none() | st.datetimes(), min_size=1, max_size=5),
     st.lists(st.none() | st.lists(st.text("abc")), min_size=1, max_size=5),
     st.lists(st.none() | st.lists(st.none() | st.integers(0, 9)), min_size=1, max_size=5),
+    st.lists(st.none() | st.lists(_objects), min_size=1, max_size=5),
 )
 
 
@@ -163,6 +169,15 @@ def test_nan_is_written_as_null_and_tensors_as_png() -> None:
 def test_what_json_cannot_hold_is_refused() -> None:
     with pytest.raises(DataError, match="column 'a' has type struct"):
         to_jsonable(pa.RecordBatch.from_pydict({"a": [{"b": 1}]}))
-    for value in ({"$bytes": "!"}, {"$bytes": 3}, {"$float": "nan"}, {"$time": "now"}, {"x": 1}):
+    with pytest.raises(DataError, match="expected none that begins with"):
+        to_jsonable(pa.RecordBatch.from_pydict({"a": [[{"$bytes": "b"}]]}))
+    for value in (
+        {"$bytes": "!"},
+        {"$bytes": 3},
+        {"$float": "nan"},
+        {"$time": "now"},
+        {"x": 1},
+        [{"$x": 1}],
+    ):
         with pytest.raises(DataError, match="column 'a'"):
             from_jsonable([{"a": value}])

@@ -112,3 +112,21 @@ def test_two_detectors_are_compared_each_by_its_own_cut(
         assert contest.scores[name]["count error"].value == pytest.approx(
             each.scores["count error"].value
         )
+
+
+def test_the_report_shows_rows_that_the_audit_names(tmp_path: Path) -> None:
+    """Their objects stand beside their pictures."""
+    rows = squares(60)
+    busy = next(row for row in rows if len(row["boxes"]) > 1)
+    run = sonde.fit(recipe(budget={"epochs": 1}), [*rows, *[near(busy)] * 5], run_dir=tmp_path)
+    report = Path(run.directory.report).read_text()
+    assert "nearly the same" in report and busy["boxes"][0]["label"] in report
+
+
+def near(row: dict[str, Any]) -> dict[str, Any]:
+    """The same picture in other bytes."""
+    from PIL import Image as Pillow
+
+    file = io.BytesIO()
+    Pillow.open(io.BytesIO(row["image"])).save(file, "BMP")
+    return {**row, "image": file.getvalue()}
