@@ -20,7 +20,7 @@ from sonde.core.picture import sheet
 from sonde.data.rows import from_jsonable
 
 PLACE = ROOT / "docs" / "vision"
-_SIDE, _ACROSS, _MOST = 480, 2, 8
+_SIDE, _ACROSS, _MOST = 480, 2, 6
 _BYTES = 150_000
 
 
@@ -36,7 +36,7 @@ def main(name: str, model: str, *paths: str) -> None:
         drawn += [_smaller(picture) for picture in bundle.task.pictured(answers, chunk)]
     PLACE.mkdir(exist_ok=True)
     path = PLACE / f"{name}.jpg"
-    path.write_bytes(_jpeg(sheet(drawn, _ACROSS)))
+    path.write_bytes(_jpeg(sheet(drawn, min(_ACROSS, len(drawn)))))
     print(f"{len(drawn)} pictures in {path.relative_to(ROOT)}, {path.stat().st_size:,} bytes")
 
 

@@ -120,8 +120,9 @@ class Task(Spec):
     """True where `settle` decides something, so that validation rows are passed through for it."""
     main_metric: ClassVar[str] = ""
     """The name in `metrics()` that early stopping watches unless told otherwise."""
-    suggests: ClassVar[str] = ""
-    """Kind of the model where the recipe names none; without it one that fits the inputs."""
+    suggests: ClassVar[str | Mapping[str, Any]] = ""
+    """The model where the recipe names none: its kind, or a mapping with options; without it one
+    that fits the inputs."""
     learns_by: ClassVar[str | Mapping[str, Any]] = "supervised"
     """The paradigm where the recipe names none: its kind, or a mapping with options."""
     compares: ClassVar[bool] = False

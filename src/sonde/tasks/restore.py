@@ -13,7 +13,7 @@ tiles, never shrunk, and so they are judged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +54,7 @@ class Restore(SupervisedTask):
     `read` gives {"restored": (B, C, H, W) float32 intensities in [0, 1]}.
     """
 
-    suggests: ClassVar[str] = "unet"
+    suggests: ClassVar[str | Mapping[str, Any]] = {"kind": "unet", "norm": "none"}
     main_metric: ClassVar[str] = "psnr"
 
     class Options(Spec):
