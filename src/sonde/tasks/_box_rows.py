@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -78,6 +78,13 @@ def arrays_of(answers: Sequence[Row], names: Sequence[str], target: str) -> np.n
             corners = [box[border] for border in ("x0", "y0", "x1", "y1")]
             row[place] = [*corners, names.index(box["label"]), box["score"]]
     return boxes
+
+
+def few_at_once(chunks: Iterable[pa.RecordBatch], most: int = 16) -> Iterator[pa.RecordBatch]:
+    """The same rows, few at a time, since pictures are large."""
+    for chunk in chunks:
+        for start in range(0, chunk.num_rows, most):
+            yield chunk.slice(start, most)
 
 
 def of_classes(judged: Judged, names: Sequence[str], union: Sequence[str]) -> Judged:

@@ -9,9 +9,9 @@ score on a box is given, validation rows settle: the greatest F1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +44,7 @@ from sonde.tasks._box_rows import (
     Boxed,
     answers_of,
     arrays_of,
+    few_at_once,
     moved_back,
     of_classes,
     true_boxes,
@@ -62,9 +63,6 @@ if TYPE_CHECKING:
 _GUESSED = 0.3
 """Score from which a box is given while nothing is settled."""
 
-_AT_ONCE = 16
-"""Pictures answered together when they are judged."""
-
 
 class Detect(SupervisedTask):
     """The target is a column of boxes; the picture they lie in is the only input.
@@ -74,6 +72,14 @@ class Detect(SupervisedTask):
     """
 
     suggests: ClassVar[str] = "detector"
+    learns_by: ClassVar[str | Mapping[str, Any]] = {
+        "kind": "supervised",
+        "optimizer": {"kind": "adamw", "learning_rate": 0.002, "weight_decay": 0.05},
+        "schedule": "one-cycle",
+        "average": 0.99,
+        "budget": {"epochs": 30},
+        "batch_size": 4,  # of pictures: each has objects enough for a step
+    }
     main_metric: ClassVar[str] = "map@50"
 
     class Options(Spec):
@@ -321,7 +327,7 @@ class Detect(SupervisedTask):
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
         """In pixels of the raw pictures, beside all objects that the data holds."""
         predicted, truth, rows = [], [], []
-        for chunk in _small(chunks):
+        for chunk in few_at_once(chunks):
             arrays = predictor.arrays(chunk)
             found = suppressed(arrays, self.overlap)
             lying = self._boxed.placing(chunk)
@@ -389,10 +395,3 @@ class Detect(SupervisedTask):
         if self.score is not None:
             return self.score
         return _GUESSED if self.cut is None else self.cut
-
-
-def _small(chunks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows, few at a time, since pictures are large."""
-    for chunk in chunks:
-        for start in range(0, chunk.num_rows, _AT_ONCE):
-            yield chunk.slice(start, _AT_ONCE)

@@ -55,6 +55,12 @@ class Restore(SupervisedTask):
     """
 
     suggests: ClassVar[str | Mapping[str, Any]] = {"kind": "unet", "norm": "none"}
+    learns_by: ClassVar[str | Mapping[str, Any]] = {
+        "kind": "supervised",
+        "optimizer": {"kind": "adamw", "learning_rate": 0.002},
+        "schedule": "one-cycle",
+        "batch_size": 16,  # of pictures: 64 photographs would not fit into memory
+    }
     main_metric: ClassVar[str] = "psnr"
 
     class Options(Spec):
