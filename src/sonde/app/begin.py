@@ -9,11 +9,12 @@ from sonde.contracts.data import Column, Source
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import UsageError, listed
 from sonde.core.port import is_reserved
+from sonde.core.registry import registry
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source, target_column
 from sonde.data.store import check_fields
 
-_DEFAULT_KINDS = {"paradigm": Recipe.model_fields["paradigm"].default}
+DEFAULT_KINDS = {"paradigm": Recipe.model_fields["paradigm"].default}
 """What a recipe that is silent about a place has there, so that options of it can be changed."""
 
 _TASKS = {"scalar": "regression", "category": "classification"}
@@ -23,20 +24,61 @@ _TASKS_OF = {"set": "multilabel", "boxes": "detect", "mask": "segment"}
 """Kind of a target's column -> the task that predicts it, where its port does not say enough."""
 
 
-def begin(path: str, target: str | None, **parts: Any) -> Recipe:
-    """A recipe that names source, task and what the caller chose; the rest is inferred later.
+def begin(
+    path: str,
+    target: str | None,
+    *,
+    task: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """A recipe that names source and task; the rest is inferred later.
+
+    Args:
+        path: of the data.
+        target: a column, or several with commas between them.
+        task: its kind; None for the one that predicts such a target.
+        changes: options of the task by dotted place, such as `task.margin`; others are left alone.
 
     Raises:
         UsageError: there is no target, and more than one column could be it.
         UnknownColumn: the data has no such column.
+        UnknownKind: there is no such task.
     """
+    own = {place: value for place, value in (changes or {}).items() if _of_task(place)}
+    kind = task or own.get("task.kind") or own.get("task")
     source = guess_source(path)
-    known = [field.name for field in source.fields() if not is_reserved(field.name)]
+    plain = _named_task(source, target, kind) if isinstance(kind, str) else _task(source, target)
+    return Recipe.parse(with_changes({"source": source, "task": plain}, own), where="options")
+
+
+def _of_task(place: str) -> bool:
+    return place.partition(".")[0] == "task"
+
+
+def _task(source: Source, target: str | None) -> dict[str, Any]:
+    """The task that predicts the target."""
+    known = _columns_of(source)
     names = _named(known, target or _of_pictures(source))
     check_fields(source, names)
-    task = _task_for(source, names, parts.pop("task", None))
-    plain = {"task": task, **{k: v for k, v in parts.items() if v}}
-    return Recipe.parse({"source": source, **plain}, where="options")
+    return _task_for(source, names)
+
+
+def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]:
+    """A task of this kind, with its target where it has one."""
+    if "target" not in registry("task").load(kind).model_fields:
+        if target is not None:
+            raise UsageError(
+                f"--target {target}: the task {kind!r} predicts no column. Leave it out"
+            )
+        return {"kind": kind}
+    known = _columns_of(source)
+    name = target or _of_pictures(source) or _only_target(known)
+    check_fields(source, [name])
+    return {"kind": kind, "target": name}
+
+
+def _columns_of(source: Source) -> list[str]:
+    return [field.name for field in source.fields() if not is_reserved(field.name)]
 
 
 def _named(known: list[str], target: str | None) -> list[str]:
@@ -62,13 +104,11 @@ def _only_target(known: list[str]) -> str:
     )
 
 
-def _task_for(source: Source, names: list[str], task: str | None) -> dict[str, Any]:
+def _task_for(source: Source, names: list[str]) -> dict[str, Any]:
     """One task for each target; side by side where there are several."""
-    if task is not None and len(names) == 1:
-        return {"kind": task, "target": names[0]}
     inspection = inspect_source(source)
     columns = [target_column(inspection.finding(name), "") for name in names]
-    tasks = [{"kind": task or _kind_for(column), "target": column.name} for column in columns]
+    tasks = [{"kind": _kind_for(column), "target": column.name} for column in columns]
     return tasks[0] if len(tasks) == 1 else {"kind": "several", "tasks": tasks}
 
 
@@ -97,7 +137,7 @@ def with_changes(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
         if not rest:
             out[head] = value
             continue
-        inner = out.get(head, _DEFAULT_KINDS.get(head))
+        inner = out.get(head, DEFAULT_KINDS.get(head))
         inner = {"kind": inner} if isinstance(inner, str) else inner or {}
         if not isinstance(inner, Mapping):
             raise UsageError(

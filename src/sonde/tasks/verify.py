@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 256
 
 _FEW = 20
-"""People kept for validation, below which the threshold that they settle is doubted aloud."""
+_DOUBT = "; so few people say little of others: keep more, or choose by --threshold when you ask"
+"""Said of a threshold that fewer people settled."""
 
 _OWN = ("nearest", "similarity", "same", EMBEDDING)
 
@@ -69,6 +70,13 @@ class Verify(SupervisedTask):
     """
 
     suggests: ClassVar[str] = "embedder"
+    learns_by: ClassVar[str | Mapping[str, Any]] = {
+        "kind": "supervised",
+        "optimizer": {"kind": "adamw", "learning_rate": 0.002, "weight_decay": 0.05},
+        "schedule": "one-cycle",
+        "budget": {"epochs": 60},
+        "batch_size": 32,
+    }
     settles: ClassVar[bool] = True
     compares: ClassVar[bool] = True
     main_metric: ClassVar[str] = "equal error rate"
@@ -268,14 +276,10 @@ class Verify(SupervisedTask):
             )
             return self
         people = len(np.unique(who))
-        doubt = (
-            "; so few people say little of others: keep more of them for validation, or choose "
-            "with --threshold when you ask"
-        )
         tell(
             f"threshold  one person from similarity {found.cut:.3f} on: {found.false_accept:.2%} "
             f"accepted and {1 - found.true_accept:.2%} refused falsely of {len(pairs.genuine):,} "
-            f"pairs of {people:,} people kept for validation{doubt if people < _FEW else ''}",
+            f"pairs of {people:,} people kept for validation{_DOUBT if people < _FEW else ''}",
             threshold=found.cut,
         )
         return self.learn(cut=found.cut, cut_score=found.equal_error).bind(self.columns)

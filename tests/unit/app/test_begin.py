@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sonde.app.begin import begin
-from sonde.core.errors import UnknownColumn, UsageError
+from sonde.core.errors import UnknownColumn, UnknownKind, UsageError
 
 ROWS = 60
 rng = np.random.default_rng(0)
@@ -60,3 +60,20 @@ def test_each_of_several_targets_must_be_there(table: str) -> None:
 def test_without_a_target_it_asks(table: str) -> None:
     with pytest.raises(UsageError, match="which column is to be predicted"):
         begin(table, None)
+
+
+def test_a_task_may_be_named_with_options_of_its_own(table: str) -> None:
+    found = begin(
+        table, "sort", task="verify", changes={"task.margin": 0.3, "model.norm": "x"}
+    ).task
+    assert found == type(found).parse({"kind": "verify", "target": "sort", "margin": 0.3})
+    by_place = begin(table, "sort", changes={"task.kind": "verify", "task.margin": 0.3})
+    assert by_place.task == found
+    without = begin(table, None, task="reconstruct").task
+    assert without.kind == "reconstruct" and "target" not in type(without).model_fields
+    with pytest.raises(UsageError, match="the task 'reconstruct' predicts no column"):
+        begin(table, "sort", task="reconstruct")
+    with pytest.raises(UnknownKind, match="Did you mean 'verify'"):
+        begin(table, "sort", task="verfy")
+    with pytest.raises(UsageError, match="which column is to be predicted"):
+        begin(table, None, task="verify")

@@ -11,7 +11,13 @@ from sonde.core.errors import UsageError
 
 
 def init(
-    path: str, /, *, target: str | None = None, output: str | None = None, json: bool = False
+    path: str,
+    /,
+    *,
+    target: str | None = None,
+    task: str | None = None,
+    output: str | None = None,
+    json: bool = False,
 ) -> None:
     """Write the recipe that `sonde train PATH --target ...` would use, with nothing left to guess.
 
@@ -22,6 +28,8 @@ def init(
         pattern such as 'sales/*.csv'; arrays (.npz); or a folder, zip or tar.gz of pictures.
     target
         The column to predict.
+    task
+        What is to be done with it, where that does not follow from the column: verify, tag, ...
     output
         Where to write; by default the terminal.
     json
@@ -35,7 +43,7 @@ def init(
     from sonde.workflow.fit import open_source
     from sonde.workflow.prepare import resolve
 
-    recipe = begin(path, target)
+    recipe = begin(path, target, task=task)
     resolved, _ = resolve(recipe, open_source(recipe, None))
     plain = resolved.dump()
     if json:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _WITHOUT_RECIPE = {"paradigm.budget": {"epochs": 50}, "paradigm.stop": {"patience": 10}}
-"""How long to learn where nobody says: until validation rows say it is enough."""
+"""How long to learn where nobody says, nor the task: until validation rows say it is enough."""
 
 
 def train(
@@ -26,6 +26,7 @@ def train(
     /,
     *,
     target: str | None = None,
+    task: str | None = None,
     model: str | None = None,
     epochs: float | None = None,
     seed: int | None = None,
@@ -51,6 +52,8 @@ def train(
         them.
     target
         The column to predict, where the path is data.
+    task
+        What is to be done with it, where that does not follow from the column: verify, tag, ...
     model
         A blueprint: linear, dense, convnet, ...
     epochs
@@ -75,7 +78,7 @@ def train(
         Print one JSON object on stdout.
     """
     changes = _changes(set, model=model, epochs=epochs, seed=seed)
-    plain = _plain(path, target, changes)
+    plain = _plain(path, target, task, changes)
     from sonde.contracts.recipe import Recipe
     from sonde.workflow.fit import fit
 
@@ -205,16 +208,22 @@ def _value(text: str, value: str) -> Any:
         ) from None
 
 
-def _plain(path: str, target: str | None, changes: dict[str, Any]) -> dict[str, Any]:
-    from sonde.app.begin import begin, with_changes
+def _plain(
+    path: str, target: str | None, task: str | None, changes: dict[str, Any]
+) -> dict[str, Any]:
+    from sonde.app.begin import DEFAULT_KINDS, begin, with_changes
 
     if is_recipe(path):
         if target is not None:
             raise UsageError("--target goes with data; a recipe names its own task.target")
+        if task is not None:
+            raise UsageError("--task goes with data; a recipe names its own task")
         plain = with_changes(read_recipe(path), changes)
         check_kinds(plain)
         return plain
-    check_kinds(with_changes({}, changes))
-    recipe = begin(there(path), target)
-    print(f"source     {path}, target {', '.join(recipe.task.targets)}", file=sys.stderr)
-    return with_changes(recipe.dump(), _WITHOUT_RECIPE | changes)
+    check_kinds(with_changes({"task": task} if task else {}, changes))
+    recipe = begin(there(path), target, task=task, changes=changes)
+    told = f", target {', '.join(recipe.task.targets)}" if recipe.task.targets else ""
+    print(f"source     {path}{told}", file=sys.stderr)
+    usual = recipe.task.learns_by == DEFAULT_KINDS["paradigm"]
+    return with_changes(recipe.dump(), (_WITHOUT_RECIPE if usual else {}) | changes)
