@@ -128,6 +128,11 @@ class FewShot(Task):
         """The column of classes, and the one they share."""
         return (self.target, self.within) if self.within else (self.target,)
 
+    @property
+    def kept_whole(self) -> str:
+        """Classes, and what they share: episodes are of classes that nobody trained on."""
+        return self.within or self.target
+
     def target_columns(self) -> Mapping[str, str]:
         """Whole numbers are classes too."""
         return dict.fromkeys(self.targets, "category")

@@ -16,6 +16,8 @@ from sonde.core.errors import DataError, UnknownColumn
 from sonde.core.text import from_json, from_yaml, to_yaml
 from sonde.data.memory import as_source
 from sonde.data.sources.table import Table
+from sonde.data.splits.group import Group
+from sonde.data.splits.random import Random
 from sonde.run.directory import claim
 from sonde.workflow.prepare import Prepared, prepare, raw_rows, resolve
 
@@ -180,3 +182,19 @@ def test_raw_rows_come_by_number_whatever_the_pieces(most: int) -> None:
     assert max(chunk.num_rows for chunk in chunks) <= most
     assert [n for chunk in chunks for n in chunk["#row"].to_pylist()] == rows.tolist()
     assert [x for chunk in chunks for x in chunk["x"].to_pylist()] == (rows * 0.5).tolist()
+
+
+@pytest.mark.parametrize(("task", "whole"), [
+    ({"kind": "verify", "target": "who"}, "who"),
+    ({"kind": "few-shot", "target": "who"}, "who"),
+    ({"kind": "few-shot", "target": "who", "within": "town"}, "town"),
+])  # fmt: skip
+def test_what_a_task_keeps_whole_lies_in_one_part_unless_a_recipe_says(
+    task: dict[str, str], whole: str
+) -> None:
+    rows = {"x": np.arange(8.0), "who": list("aabbccdd"), "town": list("ppppqqqq")}
+    source = as_source(pa.table(rows))
+    split = resolve(Recipe.parse({"task": task}), source)[0].split
+    assert isinstance(split, Group) and split.by == whole
+    said = Recipe.parse({"task": task, "split": "random"})
+    assert isinstance(resolve(said, source)[0].split, Random)
