@@ -86,7 +86,11 @@ def _work(entries: Sequence[Entry]) -> str:
 def verdict(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry] = ()) -> str:
     """Met or MISSED, and over how many seeds where that is not all of them."""
     mean = fmean(row.unit.of(entry.score) for entry in entries)
-    enough = row.met(mean, entries[0].closed_form) and _beaten(row, entries, rivals)
+    enough = (
+        row.met(mean, entries[0].closed_form)
+        and _beaten(row, entries, rivals)
+        and _spared(row, entries)
+    )
     word = "met" if enough else "**MISSED**"
     done = len({entry.seed for entry in entries} & set(SEEDS))
     return word if done == len(SEEDS) else f"{word} ({done} of {len(SEEDS)} seeds)"
@@ -101,6 +105,13 @@ def _beaten(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool
     if not rivals:
         return False
     return fmean(e.score for e in entries) <= row.share * fmean(e.score for e in rivals)
+
+
+def _spared(row: Row, entries: Sequence[Entry]) -> bool:
+    """Whether rows cost as little as they have to, where that is asked."""
+    if row.most_work is None:
+        return True
+    return fmean(entry.work or float("inf") for entry in entries) <= row.most_work
 
 
 def _apart(entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool:

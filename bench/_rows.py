@@ -66,6 +66,7 @@ class Row:
         needs: runs that the recipe names, such as `runs/mnist-gan`, in the order in which they are
             trained, with the recipe of each.
         makes: data that is made here, with the script under `examples/` that makes it.
+        most_work: multiply-adds that a judged row may cost on average, where that is the measure.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Row:
     share: float | None = None
     needs: Mapping[str, str] = field(default_factory=dict)
     makes: Mapping[str, str] = field(default_factory=dict)
+    most_work: int | None = None
 
     @property
     def recipe(self) -> Path:
@@ -93,6 +95,8 @@ class Row:
             return f"≤ {self.share:g} of {self.rival}"
         if self.rival:
             return f"better than {self.rival}"
+        if self.most_work is not None:
+            return f"≤ {self.most_work / 1000:,.0f} k multiply-adds a row, half of the whole way"
         if self.must is None and self.tolerance is None:
             return "said plainly"
         if self.must is None:
@@ -342,6 +346,7 @@ ROWS = (
         what="mnist, a network that rows leave early, at most 0.3 points lost: accuracy",
         score="accuracy",
         unit=ACCURACY,
+        most_work=1_144_256,
         published="BranchyNet 1.5 to 5 times faster",
     ),
     Row(
@@ -349,6 +354,7 @@ ROWS = (
         what="cifar-10-jpeg, the same with a residual network: accuracy",
         score="accuracy",
         unit=ACCURACY,
+        most_work=23_291_136,
         published="BranchyNet 1.5 to 5 times faster",
     ),
     Row(

@@ -125,6 +125,15 @@ def test_the_page_says_what_was_not_run_and_what_is_of_older_code(ledger: Ledger
     )
 
 
+def test_work_is_the_measure_where_it_is_asked() -> None:
+    row = replace(DIGITS, must=None, most_work=1000)
+    assert row.must_in_words == "≤ 1 k multiply-adds a row, half of the whole way"
+    every = [replace(ENTRY, seed=seed) for seed in SEEDS]
+    assert verdict(row, [replace(entry, work=999.0) for entry in every]) == "met"
+    assert verdict(row, [replace(entry, work=1001.0) for entry in every]) == "**MISSED**"
+    assert verdict(row, every) == "**MISSED**", "what was not counted is not met"
+
+
 def test_an_interval_of_an_error_is_turned_round() -> None:
     shown = [ERROR.show(ERROR.of(edge)) for edge in (0.97, 0.99)]
     assert shown == ["3.00 %", "1.00 %"]
