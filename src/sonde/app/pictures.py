@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,22 @@ class Kept:
         output: a folder; of a file, the folder that has its name without the suffix; by default one
             that has not been there.
         rows: how many answers there will be, for names of one length.
+        files: what the answers are about; where their names differ, pictures are called like them.
         together: the field whose pictures are also shown on one sheet; None for all fields.
     """
 
-    def __init__(self, output: str | None, rows: int, *, together: str | None = None) -> None:
+    def __init__(
+        self,
+        output: str | None,
+        rows: int,
+        *,
+        files: Sequence[str] = (),
+        together: str | None = None,
+    ) -> None:
         self._folder = Path(output).with_suffix("") if output else None
         self._digits = len(str(max(rows, 1) - 1))
+        stems = [Path(file).stem for file in files]
+        self._stems = stems if len({stem.casefold() for stem in stems}) == len(stems) else []
         self._together = together
         self._rows = self._files = self._pixels = 0
         self._stills: list[np.ndarray] = []
@@ -44,7 +55,7 @@ class Kept:
         """
         told = []
         for answer in answers:
-            stem = f"{self._rows:0{self._digits}d}"
+            stem = self._stems[self._rows] if self._stems else f"{self._rows:0{self._digits}d}"
             told.append({
                 name: self._written(name, stem, value) if is_picture(value) else value
                 for name, value in answer.items()

@@ -40,7 +40,8 @@ def weak_panel(task: Task, judged: Judged, prepared: Prepared) -> Panel | None:
         score = interval(metric[1], here.predicted, here.truth, seed=seed, groups=here.groups)
         lines.append((str(segment), f"{len(here.rows):,}", shown(score)))
     whole = metric[1].score(judged.predicted, judged.truth)
-    looked = f"A tree over {len(fields)} fields was grown on half of {len(errors):,} test rows"
+    over = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+    looked = f"A tree over {over} was grown on half of {len(errors):,} test rows"
     if not lines:
         note = f"No weak segment is shown. {looked} and measured on the other half."
         return Table(_TITLE, ("segment",), [], note)

@@ -50,6 +50,16 @@ def test_a_second_time_nothing_is_overwritten() -> None:
     assert np.array_equal(np.asarray(Image.open("predicted/0-x.png")), GREY)
 
 
+def test_pictures_are_called_like_those_they_are_about() -> None:
+    answers: list[Row] = [{"mask": GREY}, {"mask": GREY}]
+    told = Kept("out", 2, files=["a/road.png", "a/town.jpg"]).add(answers)
+    assert [row["mask"] for row in told] == [
+        str(Path("out") / f"{name}-mask.png") for name in ("road", "town")
+    ]
+    told = Kept("two", 2, files=["a/1.png", "b/1.png"]).add(answers)
+    assert [Path(row["mask"]).name for row in told] == ["0-mask.png", "1-mask.png"]
+
+
 def test_a_film_is_played_frame_by_frame() -> None:
     (told,), _ = kept([{"film": FILM}], "played.jsonl")
     assert told["film"] == str(Path("played") / "0-film.gif")

@@ -102,7 +102,8 @@ def _answers(
 
     grids = [port for port in bundle.task.outputs.values() if port.kind == "grid"]
     masks = any(port.size for port in grids)  # their values are classes: nothing to look at
-    kept = Kept(output, len(asked.rows or ()), together=_DRAWN if draw or masks else None)
+    together = _DRAWN if draw or masks else None
+    kept = Kept(output, len(asked.rows or ()), files=asked.files, together=together)
     answers: list[dict[str, Any]] = []
     size = _FEW if draw or grids else BATCH
     for chunk, part in bundle.predicting(asked.rows, batch_size=size, **options):
