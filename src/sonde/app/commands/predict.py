@@ -66,11 +66,11 @@ def predict(
     for path in rows:
         if path != STDIN:
             there(path)
-    if not rows:
-        _refuse_swallowed(options)
     from sonde.run.bundle import Bundle
 
     bundle = Bundle.load(model)
+    if not rows and not bundle.task.draws:
+        _refuse_swallowed(options)
     chosen: dict[str, Any] = {name.replace("-", "_"): value for name, value in options.items()}
     notices: list[str] = []
     with listening(lambda message, *_: notices.append(message)):
