@@ -66,7 +66,8 @@ class Row:
         needs: runs that the recipe names, such as `runs/mnist-gan`, in the order in which they are
             trained, with the recipe of each.
         makes: data that is made here, with the script under `examples/` that makes it.
-        most_work: multiply-adds that a judged row may cost on average, where that is the measure.
+        most_work: multiply-adds that a judged row may cost on average, where that is the measure:
+            half of those of the way to the end, `works` of the sealed network.
     """
 
     name: str

@@ -68,7 +68,7 @@ def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]
     if "target" not in registry("task").load(kind).model_fields:
         if target is not None:
             raise UsageError(
-                f"--target {target}: the task {kind!r} predicts no column. Leave it out"
+                f"--target {target}: the task {kind!r} predicts no column. Leave it out."
             )
         return {"kind": kind}
     known = _columns_of(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as text
 import sys
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 _DRAWN = "drawn"
 """The field of an answer that holds what was found, drawn over the picture."""
-
-_OWN = ("output", "json", "draw", "help")
-"""Options of the command itself."""
 
 _FEW = 8
 """Rows answered at once where answers are pictures as large as those that were given."""
@@ -136,11 +134,12 @@ def _drawings(bundle: Bundle, answers: list[Any], chunk: Any) -> Iterator[np.nda
 
 def with_values(words: list[str]) -> list[str]:
     """The words of a command in which an option of the task without a value means true."""
+    own = {"help", *signature(predict).parameters}
     found = []
     for word, after in zip(words, [*words[1:], "--"], strict=True):
         alone = word.startswith("--") and "=" not in word and after.startswith("--")
         name = word.removeprefix("--")
-        found.append(f"{word}=true" if alone and name and name not in _OWN else word)
+        found.append(f"{word}=true" if alone and name and name not in own else word)
     return found
 
 
