@@ -112,6 +112,20 @@ class Embeds(Protocol):
 
 
 @runtime_checkable
+class Levelled(Protocol):
+    """A network whose outputs can begin where most truths lie, instead of at zero."""
+
+    def level(self, levels: Mapping[str, Tensor]) -> None:
+        """Shift outputs, before the first step.
+
+        Args:
+            levels: by output, what to begin at: raw, (C,) for the C channels of a grid, (D,) of a
+                vector, (classes,) of a category; () of a scalar. Outputs that it cannot shift, or
+                does not have, stay.
+        """
+
+
+@runtime_checkable
 class Incremental(Protocol):
     """A network that says a sequence token by token and computes nothing twice.
 

@@ -315,6 +315,17 @@ class SupervisedTask(Task):
     def loss(self, outputs: Mapping[str, Tensor], targets: Batch) -> Loss:
         """Each row's loss and what it counts for."""
 
+    def levels(self, targets: Batch) -> Mapping[str, Tensor]:
+        """Where raw outputs had better begin: the best answer to these targets that is constant.
+
+        Override where zero is far from it and learning could be lost on the way: a sigmoid under
+        squared error goes dark at once and has no gradient there.
+
+        Returns:
+            by output, shaped as `Levelled.level` takes it; what is left out begins as it is.
+        """
+        return {}
+
     def watched(self) -> Mapping[str, Metric]:
         """Scores of the validation rows while it learns; by default all there are.
 

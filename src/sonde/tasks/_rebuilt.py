@@ -29,6 +29,9 @@ Objective = Literal["squared", "cross-entropy"]
 _FORMS = ("grid", "scalar", "category")
 _ANSWERS = ("code", "anomaly", "bound")
 
+_DARKEST = 0.01
+"""Mean intensity that outputs begin at, at least, and at most as far from white."""
+
 _SMALLEST = 1e-7
 """Probabilities are raised to it, so that one value costs at most 16.1 nats."""
 
@@ -93,6 +96,13 @@ class Part(Spec):
             )
             return surprise.flatten(1).mean(dim=1)
         return self.error(self.said(raw), true)
+
+    def level(self, true: Tensor) -> Tensor:
+        """(B, C, H, W) pictures -> (C,) raw outputs that say the mean intensity of each channel.
+
+        Not beyond `_DARKEST` from black or white, where a sigmoid would have little gradient.
+        """
+        return intensities(true).mean(dim=(0, 2, 3)).clamp(_DARKEST, 1 - _DARKEST).logit()
 
     def error(self, said: Tensor, true: Tensor) -> Tensor:
         """(B,) mean over a row's values: squared error, or cross entropy in nats."""

@@ -248,6 +248,16 @@ class Reconstruct(SupervisedTask):
         far = divergence(outputs[CODE].float(), outputs[LOG_VARIANCE].float())
         return Loss((sum_over(costs, known) + self.beta * far) * weights, weights)
 
+    def levels(self, targets: Batch) -> Mapping[str, Tensor]:
+        """Pictures begin at their mean brightness, not half way between black and white."""
+        from sonde.core.batch import tensor_of
+
+        return {
+            part.name: part.level(tensor_of(targets, f"{part.place}:true"))
+            for part in self.parts
+            if part.form == "grid"
+        }
+
     def read(self, outputs: Mapping[str, Tensor], options: Spec) -> Batch:
         """What is said, the code, and its divergence where it is drawn."""
         found: Batch = {f"{p.place}:said": p.said(outputs[p.name]) for p in self.parts}

@@ -346,6 +346,29 @@ def test_denoising_beats_leaving_digits_as_they_are(shared_data: Path, tmp_path:
     assert "Rebuilt worst" in run.report.read_text(encoding="utf-8")
 
 
+def test_pictures_begin_at_the_mean_brightness_of_each_channel(tmp_path: Path) -> None:
+    """From grey a sigmoid under squared error may go black, where no gradient brings it back."""
+    night = RNG.integers(0, 40, (60, 8, 8, 3), dtype=np.uint8) + np.uint8([0, 100, 10])
+    run = sonde.fit(
+        {
+            "columns": {"image": "image"},
+            "split": {"kind": "random", "valid": 0.1, "test": 0.2},
+            "task": {"kind": "reconstruct"},
+            "model": {"kind": "autoencoder", "channels": [4]},
+            "paradigm": {
+                "kind": "supervised",
+                "optimizer": {"kind": "adam", "learning_rate": 1e-9},
+                "budget": {"epochs": 1},
+            },
+        },
+        {"image": night},
+        run_dir=tmp_path / "run",
+    )
+    said = np.stack([row["image"] for row in run.bundle.predict([{"image": n} for n in night])])
+    off = said.mean(axis=(0, 1, 2)) - night.mean(axis=(0, 1, 2))
+    assert np.abs(off).max() < 25  # the last weights are as random as at any start
+
+
 def test_folds_that_know_different_classes_are_judged_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

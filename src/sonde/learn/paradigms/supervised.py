@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from sonde.contracts.learn import Budget, Context, Exactness, Paradigm, Phase, Stop
 from sonde.contracts.learner import Learner
+from sonde.contracts.model import Levelled
 from sonde.contracts.sampler import Sampler
 from sonde.contracts.task import Loss, SupervisedTask, stack
 from sonde.core import seed
-from sonde.core.batch import Batch, as_arrays, count, repeated, tensor_of
+from sonde.core.batch import Batch, as_arrays, count, repeated, tensor_of, to_device
 from sonde.core.errors import UsageError
 from sonde.core.port import OTHER, SHARE
 from sonde.learn._descent import Descent, DescentSettings
@@ -57,6 +58,8 @@ class Supervised(DescentSettings, Paradigm):
         """One phase."""
         self._check(context)
         network = context.build(context.model, context.task.inputs, context.task.outputs)
+        if isinstance(network, Levelled):
+            network.level(self._levels(context))
         yield self.phase(context, network)
 
     def phase(self, context: Context, network: nn.Module) -> Phase:
@@ -75,6 +78,16 @@ class Supervised(DescentSettings, Paradigm):
             stop=self.stop,
             evaluate_every=self.evaluate_every if validated else None,
         )
+
+    def _levels(self, context: Context) -> Mapping[str, Tensor]:
+        """Where outputs begin, by the first training batch; the same each time it is asked for."""
+        task = context.task
+        assert isinstance(task, SupervisedTask)
+        batches = context.batches("train", self.batch_size, sampler=self.sampler)
+        batches.seek(0)
+        batch = to_device(next(iter(batches)), context.device)
+        _, targets = task.arrange(batch, False, None)
+        return task.levels(targets)
 
     def _validated_at_once(self, context: Context) -> int:
         """Validation rows that go through the network together: fewer of large pictures."""

@@ -83,6 +83,15 @@ class Coded(nn.Module):
         self.log_variance, self.conditions = log_variance, conditions
         self.says_code = says_code
 
+    def level(self, levels: Mapping[str, Tensor]) -> None:
+        """Biases of the last layers become these (`contracts.model.Levelled`)."""
+        for name, head in zip(self.decoder.outputs, self.decoder.heads, strict=True):
+            if name in levels:
+                last = [m for m in head.modules() if isinstance(m, nn.Conv2d | nn.Linear)][-1]
+                assert last.bias is not None, "nothing normalises an output"
+                with torch.no_grad():
+                    last.bias.copy_(levels[name])
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """A batch of B rows, or codes with their conditions -> outputs, with the code if asked."""
         found: dict[str, Tensor] = {}
