@@ -8,6 +8,7 @@ import numpy as np
 
 from sonde.contracts.data import Source
 from sonde.core.errors import DataError
+from sonde.core.notice import listening, unheard
 from sonde.data.columns.image import Image
 from sonde.data.picked import picked
 
@@ -25,7 +26,9 @@ def small_pictures(source: Source, column: Image, rows: np.ndarray) -> Iterator[
     """(1, H, W) uint8 of each of these ascending rows, all of one size; black where unreadable."""
     fields = list(column.reads)
     try:
-        looked = column.unlearned().named(column.name).fit(picked(source, fields, rows[:_HEADERS]))
+        with listening(unheard):  # of the size that learning takes
+            headers = picked(source, fields, rows[:_HEADERS])
+            looked = column.unlearned().named(column.name).fit(headers)
     except DataError:
         return  # not one can be read, which the run that decodes them all will say
     size = (min(_SIDE, looked.height), min(_SIDE, looked.width))

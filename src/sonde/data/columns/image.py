@@ -19,6 +19,7 @@ from pydantic import PositiveInt, model_validator
 
 from sonde.contracts.data import Column, Encoded, Guess, Ragged, RowError
 from sonde.core.errors import DataError
+from sonde.core.notice import tell
 from sonde.core.port import Port
 from sonde.core.spec import Learned
 from sonde.data.columns._picture_fields import (
@@ -107,7 +108,7 @@ class Image(Column):
             )
         even = bool((looks[:, :2] == looks[0, :2]).all())
         most = self.most or (_FINE if even or self.leaned_on else _CAP)
-        height, width = self.size or _common_size(looks[:, :2], most)
+        height, width = self.size or self._scaled(looks[:, :2], most)
         planes = self.channels or (1 if looks[:, 2].all() else 3)
         return self.learn(height=height, width=width, planes=planes, even=even)
 
@@ -227,6 +228,21 @@ class Image(Column):
             else:
                 values[row] = found
         return Encoded(values, errors=errors)
+
+    def _scaled(self, sizes: np.ndarray, most: int) -> tuple[int, int]:
+        """What (n, 2) heights and widths are scaled to; told where that is smaller unasked."""
+        tall, wide = _common_size(sizes, int(sizes.max()))
+        height, width = _common_size(sizes, most)
+        if self.most is None and (height, width) != (tall, wide):
+            tell(
+                f"{self.name}: pictures of {tall} x {wide} pixels (height x width, the median) are "
+                f"scaled to {height} x {width}. More, or less, is kept by the option most of the "
+                f"column, such as {{kind: image, most: {2 * most}}}, at a price in time and memory",
+                column=self.name,
+                median=[tall, wide],
+                size=[height, width],
+            )
+        return height, width
 
     @property
     def _shape(self) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 
 from sonde.contracts.data import Column
 from sonde.core.errors import DataError, RecipeError
+from sonde.core.notice import listening
 from sonde.data.columns.boxes import Boxes
 from sonde.data.columns.image import Image
 
@@ -159,6 +160,18 @@ def test_the_size_is_shared_or_the_median_under_a_cap(
     assert (column.height, column.width) == expected
     assert column.port.shape == (1, *expected)
     assert column.port.frame == "x"
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({}, ["x: pictures of 900 x 1200 pixels (height x width, the median) are scaled to 384 x 512"]),
+    ({"most": 300}, []),
+    ({"size": [30, 40]}, []),
+])  # fmt: skip
+def test_a_scale_that_nobody_asked_for_is_told(options: dict[str, Any], said: list[str]) -> None:
+    heard: list[str] = []
+    with listening(lambda message, *_: heard.append(message.partition(". ")[0])):
+        fitted([encoded(Pillow.new("L", (1200, 900)))], **options)
+    assert heard == said
 
 
 def test_pictures_in_which_boxes_lie_keep_more() -> None:
