@@ -45,10 +45,25 @@ def begin(
         UnknownKind: there is no such task.
     """
     own = {place: value for place, value in (changes or {}).items() if _of_task(place)}
-    kind = task or own.get("task.kind") or own.get("task")
+    whole = own.get("task", {})
+    said: Mapping[str, Any] = {"kind": whole} if isinstance(whole, str) else whole
+    if isinstance(said, Mapping):  # else the recipe says what is wrong with it
+        own.pop("task", None)
+        own = {f"task.{name}": value for name, value in said.items()} | own
+    kind, target = task or own.get("task.kind", ""), target or own.get("task.target")
     source = guess_source(path)
-    plain = _named_task(source, target, kind) if isinstance(kind, str) else _task(source, target)
-    return Recipe.parse(with_changes({"source": source, "task": plain}, own), where="options")
+    plan = _planned(source, target, kind)
+    if "task" not in plan:
+        plan["task"] = _named_task(source, target, kind) if kind else _task(source, target)
+    return Recipe.parse(with_changes({"source": source, **plan}, own), where="options")
+
+
+def _planned(source: Source, target: str | None, kind: str) -> dict[str, Any]:
+    """What the data's own form says, unless something else is asked of it."""
+    plan = dict(source.plan())
+    task = plan.get("task", {})
+    asked = kind not in ("", task.get("kind")) or target not in (None, task.get("target"))
+    return {} if asked else plan
 
 
 def _of_task(place: str) -> bool:

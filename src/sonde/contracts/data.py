@@ -275,6 +275,15 @@ class Source(Spec):
     def fingerprint(self) -> str:
         """A hash of the bytes behind it: equal data, equal fingerprint."""
 
+    def plan(self) -> Mapping[str, Any]:
+        """What a recipe says of such data, where its form alone tells what is to be learned.
+
+        Returns:
+            `split`, `columns` and `task` as recipes write them, each as far as it is told; by
+            default nothing.
+        """
+        return {}
+
 
 class World(Source):
     """An environment: it cannot be scanned, it is acted in."""

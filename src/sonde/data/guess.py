@@ -18,10 +18,10 @@ from sonde.data.sources._files import (
     open_file,
     reading,
 )
+from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
-from sonde.data.sources._pictured import Pictured
 from sonde.data.sources._row_files import RowFiles
-from sonde.data.sources._shelf import shelf_at
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.arrays import Arrays
@@ -43,9 +43,9 @@ def guess_source(path: str) -> Source:
     """The source that reads a path, by its content, then by its name.
 
     A file or several by a pattern: Parquet, Arrow, JSON lines, an .npz file whose names say it all,
-    an archive of pictures, else a table, also one in an archive (`signs.zip/info.csv`). A folder:
-    one of Parquet, Arrow or JSON lines files, else of pictures: with boxes or masks where they are
-    surely of such a form, else by class.
+    an archive of pictures, text of a form that is surely told, else a table, also one in an archive
+    (`signs.zip/info.csv`). A folder: one of Parquet, Arrow or JSON lines files, of labelled texts,
+    else of pictures: with boxes or masks where they are surely of such a form, else by class.
 
     Raises:
         StorageError: there is nothing at the path.
@@ -53,11 +53,13 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or _guess_pictures(path)
+        return _guess_folder(path) or _recognised(path) or Folder(path)
     if into_archive(path) is not None:
         return Table(path)
     if not is_pattern(path) and not place.exists():
         raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
+    if (surely := _recognised(path)) is not None:
+        return surely
     first = expand(path)[0]
     suffixes = [s.lower() for s in PurePath(first).suffixes]
     bare = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
@@ -67,7 +69,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return _guess_pictures(path)
+        return Folder(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -117,18 +119,19 @@ def _guess_folder(path: str) -> RowFiles | None:
         )
     if not formats:
         return None
-    return _by_part(path, formats[0], found[formats[0]]) or formats[0](path)
+    told = by_part(path, found[formats[0]])
+    return formats[0].parse(told) if told else formats[0](path)
 
 
-def _guess_pictures(path: str) -> Source:
-    """Pictures with boxes or masks in a form that is surely told, else pictures by class."""
-    shelf = shelf_at(path)
+def _recognised(path: str) -> Source | None:
+    """A source that is sure to be of its form: a new one is found without an edit here."""
+    site = Site(path)
     for kind in registry("source"):
-        if issubclass(kind, Pictured):
+        if issubclass(kind, Recognised):
             with suppress(SondeError):  # what cannot be read so is not of this form
-                if kind.claims(shelf):
-                    return kind(path)
-    return Folder(path)
+                if (found := kind.claim(site)) is not None:
+                    return found
+    return None
 
 
 def _ending(names: list[str], suffixes: tuple[str, ...]) -> Iterator[str]:
@@ -140,19 +143,6 @@ def _holds(path: str, suffixes: tuple[str, ...]) -> bool:
         return bool(expand(path, suffixes))
     except StorageError:
         return False
-
-
-def _by_part(path: str, kind: type[RowFiles], names: list[str]) -> RowFiles | None:
-    """`train-00000-of-00002.parquet`, `test.parquet`: each name begins with its part."""
-    heads = {next((h for h in PARTS if _begins(name, h)), "") for name in names}
-    if "train" not in heads or "" in heads or len({PARTS[head] for head in heads}) < len(heads):
-        return None
-    folder = path.rstrip("/")
-    return kind.parse({"path" if h == "train" else PARTS[h]: f"{folder}/{h}[-_.]*" for h in heads})
-
-
-def _begins(name: str, head: str) -> bool:
-    return name.startswith(head) and name[len(head)] in "-_."
 
 
 def _guess_arrays(path: str) -> Arrays:

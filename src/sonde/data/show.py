@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sonde.data.columns._text import shortened
@@ -11,15 +11,22 @@ from sonde.data.likely import likely_targets
 from sonde.data.suspects import accepting
 
 
-def render(inspection: Inspection, describe: str, target: str | None = None) -> str:
+def render(
+    inspection: Inspection,
+    describe: str,
+    target: str | None = None,
+    task: Mapping[str, Any] | None = None,
+) -> str:
     """The terminal text.
 
     Args:
         inspection: what is known.
         describe: the first line, such as the file, its rows and columns.
         target: the field to be predicted; None has the likely one pointed at, or asks which it is.
+        task: what the data's own form says is to be learned; then nothing is asked.
     """
-    likely = [] if target else likely_targets(inspection)
+    told = [] if target or not task else [f"Without a recipe: {_in_words(task)}."]
+    likely = [] if target or told else likely_targets(inspection)
     wide = max((len(_printable(i.field, 32)) for i in inspection.findings), default=0)
     lines = [describe]
     for item in inspection.findings:
@@ -33,8 +40,8 @@ def render(inspection: Inspection, describe: str, target: str | None = None) -> 
         if [item.field] == likely:
             words += f"   <- target?  --target {_printable(item.field, 32)}"
         lines.append(f"  {_printable(item.field, 32):<{wide}}   {item.kind or '-':<10} {words}")
-    asked = [] if target or len(likely) == 1 else [_which(likely)]
-    return "\n".join([*lines, *_remarks(inspection), *asked])
+    asked = [] if target or told or len(likely) == 1 else [_which(likely)]
+    return "\n".join([*lines, *_remarks(inspection), *told, *asked])
 
 
 def as_json(inspection: Inspection, target: str | None = None) -> dict[str, Any]:
@@ -60,6 +67,12 @@ def as_json(inspection: Inspection, target: str | None = None) -> dict[str, Any]
             for item in inspection.findings
         ],
     }
+
+
+def _in_words(task: Mapping[str, Any]) -> str:
+    """`task write`, `task answer, target answers`."""
+    target = f", target {_printable(task['target'], 32)}" if "target" in task else ""
+    return f"task {task['kind']}{target}"
 
 
 def _which(likely: Sequence[str]) -> str:

@@ -130,6 +130,14 @@ class Part(Spec):
         return true.long().clamp(max=self.classes - 1)
 
 
+def levels_of(parts: Sequence[Part], targets: Batch) -> dict[str, Tensor]:
+    """By name, where the outputs for pictures begin."""
+    from sonde.core.batch import tensor_of
+
+    grids = [part for part in parts if part.form == "grid"]
+    return {part.name: part.level(tensor_of(targets, f"{part.place}:true")) for part in grids}
+
+
 def check_rebuilt(name: str, kind: str, port: Port) -> None:
     """Refuse a column that cannot be rebuilt.
 

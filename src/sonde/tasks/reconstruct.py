@@ -47,6 +47,7 @@ from sonde.tasks._rebuilt import (
     check_rebuilt,
     divergence,
     errors_of,
+    levels_of,
     mean_over,
     sum_over,
 )
@@ -250,13 +251,7 @@ class Reconstruct(SupervisedTask):
 
     def levels(self, targets: Batch) -> Mapping[str, Tensor]:
         """Pictures begin at their mean brightness, not half way between black and white."""
-        from sonde.core.batch import tensor_of
-
-        return {
-            part.name: part.level(tensor_of(targets, f"{part.place}:true"))
-            for part in self.parts
-            if part.form == "grid"
-        }
+        return levels_of(self.parts, targets)
 
     def read(self, outputs: Mapping[str, Tensor], options: Spec) -> Batch:
         """What is said, the code, and its divergence where it is drawn."""

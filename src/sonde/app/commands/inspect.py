@@ -13,7 +13,8 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     ----------
     path
         A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
-        pattern such as 'sales/*.csv'; arrays (.npz); or a folder, zip or tar.gz of pictures.
+        pattern such as 'sales/*.csv'; arrays (.npz); a folder, zip or tar.gz of pictures or of
+        texts by label; plain text, SQuAD's JSON, CoNLL's labelled words.
     target
         The column to predict: columns that give it away are then pointed out.
     json
@@ -29,9 +30,11 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     if target:
         inspection = inspection.beside({target: ""})
     concerns = audit_unsplit(source, inspection, target)
+    task = source.plan().get("task")
     if json:
-        emit(as_json(inspection, target) | {"audit": [one.dump() for one in concerns]})
+        audit = [one.dump() for one in concerns]
+        emit(as_json(inspection, target) | {"task": task, "audit": audit})
     else:
         head = f"{path}   {inspection.rows:,} rows, {source.describe()}"
         told = [line for one in concerns for line in (str(one), *(f"  {e}" for e in one.examples))]
-        print("\n".join([render(inspection, head, target), *told]))
+        print("\n".join([render(inspection, head, target, task), *told]))

@@ -47,9 +47,10 @@ def train(
     ----------
     path
         A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one
-        file or several by a pattern such as 'sales/*.csv'; arrays (.npz); or pictures in a folder,
+        file or several by a pattern such as 'sales/*.csv'; arrays (.npz); pictures in a folder,
         zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, a table) or masks beside
-        them.
+        them; texts: plain (.txt), in a folder or file for each label, questions in SQuAD's form,
+        labelled words (.conll).
     target
         The column to predict, where the path is data.
     task
@@ -226,4 +227,5 @@ def _plain(
     told = f", target {', '.join(recipe.task.targets)}" if recipe.task.targets else ""
     print(f"source     {path}{told}", file=sys.stderr)
     usual = recipe.task.learns_by == DEFAULT_KINDS["paradigm"]
-    return with_changes(recipe.dump(), (_WITHOUT_RECIPE if usual else {}) | changes)
+    rest = {place: value for place, value in changes.items() if place.partition(".")[0] != "task"}
+    return with_changes(recipe.dump(), (_WITHOUT_RECIPE if usual else {}) | rest)

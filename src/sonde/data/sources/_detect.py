@@ -121,6 +121,22 @@ def find_delimiter(head: str, quote: str, is_whole: bool = True) -> str:
     return best
 
 
+def is_table(head: str) -> bool:
+    """Whether nine lines of ten have the same number of fields, two or more; also between spaces.
+
+    So tables are told from other text, whose commas stand anywhere.
+    """
+    quote = find_quote(head)
+    whole = head[: head.rfind("\n") + 1] or head
+    between = [_split(whole, delimiter, quote, True) for delimiter in DELIMITERS]
+    for lines in map(_filled, [*between, [line.split() for line in whole.splitlines()]]):
+        widths = Counter(map(len, lines))
+        width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
+        if width > 1 and count >= 0.9 * len(lines):
+            return True
+    return False
+
+
 def has_header(lines: Sequence[Sequence[str]], missing: Collection[str]) -> bool:
     """Whether the first line holds names, by the rule above."""
     first = [cell.strip() for cell in lines[0]]

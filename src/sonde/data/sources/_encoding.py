@@ -61,6 +61,22 @@ class Text:
     has_nul: bool
 
 
+def decoded(data: bytes, encoding: str | None = None) -> str:
+    """A small file's characters, without a byte order mark; found as `read_text` finds them.
+
+    Raises:
+        UnicodeDecodeError: it is not of the encoding given or marked.
+    """
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    try:
+        text = data.decode(encoding or marked or "utf-8")
+    except UnicodeDecodeError:
+        if encoding or marked:
+            raise
+        text = data.decode("latin-1")
+    return text.removeprefix("\ufeff")
+
+
 def read_text(path: str, encoding: str | None = None) -> Text:
     """The encoding of a file: the one given, else by byte order mark, UTF-8, or Latin-1.
 

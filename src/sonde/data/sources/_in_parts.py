@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from sonde.contracts.data import RowError, Source
 from sonde.core.text import to_json
 from sonde.data.sources._files import expand, stem
+from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import hash_within
 
 
@@ -70,6 +71,23 @@ class InParts(Source):
             digest.update(f"{what}\0".encode())
             hash_within(path, digest)
         return digest.hexdigest()
+
+
+def by_part(folder: str, names: Collection[str]) -> dict[str, str]:
+    """`train-00000-of-00002.parquet`, `test.parquet`: each name begins with its part.
+
+    Returns:
+        `path`, `valid` and `test`, as far as there are such; nothing where a name begins otherwise.
+    """
+    heads = {next((h for h in PARTS if _begins(name, h)), "") for name in names}
+    if "train" not in heads or "" in heads or len({PARTS[head] for head in heads}) < len(heads):
+        return {}
+    top = folder.rstrip("/")
+    return {"path" if h == "train" else PARTS[h]: f"{top}/{h}[-_.]*" for h in heads}
+
+
+def _begins(name: str, head: str) -> bool:
+    return name.startswith(head) and name[len(head)] in "-_."
 
 
 def several(files: Collection[Any]) -> str:

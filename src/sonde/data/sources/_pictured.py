@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.notice import say
 from sonde.core.port import PART
@@ -23,6 +23,7 @@ from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import join, open_file, reading
 from sonde.data.sources._in_parts import ignore
 from sonde.data.sources._shelf import Shelf, spans
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import SUFFIXES, shown
 from sonde.data.sources._within import hash_within
 
@@ -71,7 +72,7 @@ class Shown:
                 yield columns, count
 
 
-class Pictured(Source):
+class Pictured(Recognised):
     """Pictures on a shelf; a kind says how the files beside them are read."""
 
     beside: ClassVar[Mapping[str, tuple[pa.DataType | None, str]]]
@@ -89,6 +90,11 @@ class Pictured(Source):
     def examples(cls) -> list[Self]:
         """None: without pictures there is nothing a contract test can read."""
         return []
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """Of a folder or an archive."""
+        return cls(site.path) if site.shelf is not None and cls.claims(site.shelf) else None
 
     @classmethod
     @abstractmethod

@@ -14,7 +14,7 @@ from sonde.core.errors import DataError
 from sonde.core.port import PART
 from sonde.data.sources._files import Hash
 from sonde.data.sources._shelf import Shelf, spans
-from sonde.data.sources._walk import Pictures, find_pictures
+from sonde.data.sources._walk import PICTURES, Labelled, find_labelled
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Shelved:
         self.shelf.feed(self._pictures.paths, into)
 
     @cached_property
-    def _pictures(self) -> Pictures:
-        found = find_pictures(self.shelf)
+    def _pictures(self) -> Labelled:
+        found = find_labelled(self.shelf, PICTURES)
         if found.parts and not self.alone:
             raise DataError(
                 f"{self.shelf.top} holds train/ and other parts itself, and `valid` or `test` "

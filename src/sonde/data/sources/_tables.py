@@ -20,6 +20,7 @@ PARTS = {
     "valid": "valid",
     "val": "valid",
     "validation": "valid",
+    "dev": "valid",
     "test": "test",
 }
 """What parts are called by others -> what we call them."""

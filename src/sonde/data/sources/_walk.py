@@ -1,4 +1,4 @@
-"""Pictures in folders, on a disk or in an archive: a sub-folder per class, below parts."""
+"""Files in folders, on a disk or in an archive: a sub-folder per class, below parts."""
 
 from __future__ import annotations
 
@@ -19,20 +19,47 @@ SUFFIXES = frozenset(
 )
 """What a picture's name ends with, in any case."""
 
-_KNOWN = listed(sorted(SUFFIXES))
 _PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 
 
-@dataclass
-class Pictures:
-    """What a shelf holds, in a fixed order: part, class, path.
+@dataclass(frozen=True)
+class Sought:
+    """What kind of files is looked for.
 
     Attributes:
-        parts: 'train', 'valid' or 'test' of each picture; empty where there are no parts.
+        word: what one is called.
+        suffixes: what its name ends with, in any case.
+    """
+
+    word: str
+    suffixes: frozenset[str]
+
+    @property
+    def known(self) -> str:
+        """The suffixes, in words."""
+        return listed(sorted(self.suffixes))
+
+    def names(self, path: str) -> bool:
+        """Whether a file is called like one."""
+        return PurePath(path).suffix.lower() in self.suffixes
+
+
+PICTURES = Sought("picture", SUFFIXES)
+
+
+@dataclass
+class Labelled:
+    """What a shelf holds of what is sought, in a fixed order: part, class, path.
+
+    Attributes:
+        sought: what that is.
+        parts: 'train', 'valid' or 'test' of each file; empty where there are no parts.
         labels: the class folder's name.
         paths: below the top.
-        errors: files in class folders that are no pictures, pictures outside them.
+        errors: other files in class folders, and files that are sought outside them.
     """
+
+    sought: Sought
 
     parts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
@@ -40,18 +67,19 @@ class Pictures:
     errors: list[RowError] = field(default_factory=list)
 
 
-def find_pictures(shelf: Shelf) -> Pictures:
-    """The pictures of a shelf; hidden files are no part of it.
+def find_labelled(shelf: Shelf, sought: Sought) -> Labelled:
+    """The files of a shelf by class; hidden files are no part of it.
 
-    It has parts where its folder `train` holds folders and no pictures.
+    It has parts where its folder `train` holds folders, and nothing that is sought unless there is
+    a folder `test` as well.
 
     Raises:
         StorageError: a folder is missing or cannot be read.
         DataError: there are no class folders, or one is empty.
     """
     folders, files = shelf.listing("")
-    found = Pictures()
-    if _has_parts(shelf, folders):
+    found = Labelled(sought)
+    if _has_parts(shelf, folders, sought):
         _check_parts(shelf.top, folders)
         for name in sorted(folders, key=lambda name: list(_PARTS).index(name)):
             inner, loose = shelf.listing(name)
@@ -62,11 +90,11 @@ def find_pictures(shelf: Shelf) -> Pictures:
     return found
 
 
-def _has_parts(shelf: Shelf, folders: list[str]) -> bool:
+def _has_parts(shelf: Shelf, folders: list[str], sought: Sought) -> bool:
     if "train" not in folders:
         return False
     inner, files = shelf.listing("train")
-    return bool(inner) and not any(_is_picture(name) for name in files)
+    return bool(inner) and ("test" in folders or not any(map(sought.names, files)))
 
 
 def _check_parts(top: str, folders: list[str]) -> None:
@@ -81,46 +109,48 @@ def _check_parts(top: str, folders: list[str]) -> None:
 
 
 def _add_classes(
-    found: Pictures, shelf: Shelf, below: str, classes: list[str], loose: list[str]
+    found: Labelled, shelf: Shelf, below: str, classes: list[str], loose: list[str]
 ) -> None:
-    """Add the pictures of every class folder below the top."""
+    """Add the files of every class folder below the top."""
+    sought = found.sought
     where = join(shelf.top, below) if below else shelf.top
     for name in loose:
-        if _is_picture(name):
-            _tell(found, name, "a picture inside the folder of its class", join(where, name))
+        if sought.names(name):
+            expected = f"a {sought.word} inside the folder of its class"
+            _tell(found, name, expected, join(where, name))
     if not classes:
-        raise DataError(_without_classes(shelf, where, loose))
+        raise DataError(_without_classes(shelf, where, loose, sought))
     for label in classes:
         before = len(found.paths)
         for path in _files_below(found, shelf, join(below, label)):
             if not is_unicode(path):
                 _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
-            elif not _is_picture(path):
-                _tell(found, path, f"a picture ({_KNOWN})", join(shelf.top, path))
+            elif not sought.names(path):
+                _tell(found, path, f"a {sought.word} ({sought.known})", join(shelf.top, path))
             else:
                 found.labels.append(label)
                 found.paths.append(path)
         if len(found.paths) == before:
             raise DataError(
-                f"{shown(join(where, label))} holds no pictures that can be read, expected "
-                f"some ({_KNOWN}). Add some, or remove the folder."
+                f"{shown(join(where, label))} holds no {sought.word}s that can be read, expected "
+                f"some ({sought.known}). Add some, or remove the folder."
             )
 
 
-def _without_classes(shelf: Shelf, where: str, loose: list[str]) -> str:
+def _without_classes(shelf: Shelf, where: str, loose: list[str], sought: Sought) -> str:
     """What is said of a folder without sub-folders."""
     seen = Counter(PurePath(name).suffix or "no suffix" for name in loose)
     held = [f"{count:,} x {suffix}" for suffix, count in sorted(seen.items())]
-    known = advice(shelf, SUFFIXES)
-    endings = "" if known else f" ({_KNOWN})"
+    known = advice(shelf, sought.suffixes)
+    endings = "" if known else f" ({sought.known})"
     return (
-        f"{where} has no sub-folders, expected one per class with its pictures{endings}, or train/ "
-        f"and test/ with such; it holds {listed(held) if held else 'nothing'}. "
+        f"{where} has no sub-folders, expected one per class with its {sought.word}s{endings}, or "
+        f"train/ and test/ with such; it holds {listed(held) if held else 'nothing'}. "
         f"{known or 'Where a table names pictures, give `table`.'}"
     )
 
 
-def _files_below(found: Pictures, shelf: Shelf, folder: str) -> Iterator[str]:
+def _files_below(found: Labelled, shelf: Shelf, folder: str) -> Iterator[str]:
     """Paths of all files in a folder and the folders in it, sorted."""
     folders, files = shelf.listing(folder)
     yield from (join(folder, name) for name in files)
@@ -132,14 +162,10 @@ def _files_below(found: Pictures, shelf: Shelf, folder: str) -> Iterator[str]:
             yield from _files_below(found, shelf, inner)
 
 
-def _is_picture(name: str) -> bool:
-    return PurePath(name).suffix.lower() in SUFFIXES
-
-
 def shown(path: str) -> str:
     """What a message can hold of a path that is not UTF-8."""
     return path.encode(errors="backslashreplace").decode()
 
 
-def _tell(found: Pictures, got: str, expected: str, path: str) -> None:
+def _tell(found: Labelled, got: str, expected: str, path: str) -> None:
     found.errors.append(RowError(len(found.paths), got, expected, path))

@@ -11,10 +11,10 @@ or tabs between them, of which one is the word and one its label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import pyarrow as pa
 from pydantic import Field
@@ -27,7 +27,8 @@ from sonde.data.sources._characters import lines
 from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._in_parts import InParts, by_part, ignore, several
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
 _SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".conll.gz", ".bio.gz", ".iob.gz", ".iob2.gz")
@@ -44,7 +45,7 @@ class _Sentence(NamedTuple):
     labels: list[str]
 
 
-class Conll(InParts):
+class Conll(InParts, Recognised):
     """Rows with `tokens` and `labels`, lists of equal length; several files are its parts."""
 
     endings: ClassVar[Collection[str]] = _ENDINGS
@@ -74,6 +75,19 @@ class Conll(InParts):
         listed = pa.list_(pa.string())
         parts = [RawField(PART, pa.string())] if self._has_parts else []
         return [RawField("tokens", listed, "tokens"), RawField("labels", listed, "labels"), *parts]
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """A file that is called so, or a folder of such files alone."""
+        if site.is_file:
+            return cls(path=site.path) if _is_called_so(site.path) else None
+        if not (site.is_folder and site.names and all(map(_is_called_so, site.names))):
+            return None
+        return cls.parse(by_part(site.path, site.names) or {"path": site.path})
+
+    def plan(self) -> Mapping[str, Any]:
+        """Words are labelled."""
+        return {"task": {"kind": "tag", "target": "labels"}}
 
     def scan(
         self,
@@ -152,3 +166,7 @@ class Conll(InParts):
     def _encodings(self) -> dict[str, str]:
         """Path -> what characters it is written in."""
         return {path: read_text(path, self.encoding).encoding for _, path in self._files}
+
+
+def _is_called_so(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)

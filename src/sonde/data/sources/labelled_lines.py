@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import pyarrow as pa
 from pydantic import Field
@@ -29,11 +29,15 @@ from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import expand, is_pattern, join, located, natural, stem
 from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 from sonde.data.sources._within import into_archive
 
 _SUFFIXES = (".txt", ".all", ".lines", ".txt.gz", ".all.gz", ".lines.gz")
 _ENDINGS = frozenset((".txt", ".all", ".lines", ".zip", ".tar", ".tgz", ".gz"))
+
+_MOST_LABELS = 1000
+"""Files side by side that are surely labels, and not texts."""
 
 Tell = Callable[[RowError], None]
 
@@ -46,7 +50,7 @@ class _File(NamedTuple):
     label: str | None
 
 
-class LabelledLines(InParts):
+class LabelledLines(InParts, Recognised):
     """Rows with `label` and `text`; separate files for validation and test are its parts."""
 
     endings: ClassVar[Collection[str]] = _ENDINGS
@@ -78,6 +82,14 @@ class LabelledLines(InParts):
             RawField("text", pa.string(), "text"),
             *parts,
         ]
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """Text files alone, side by side: each is called as its label."""
+        beside = {PurePath(name).parent for name in site.names}
+        alone = all(name.lower().endswith((".txt", ".txt.gz")) for name in site.names)
+        few = 2 <= len(site.names) <= _MOST_LABELS
+        return cls(path=site.path, label="file") if alone and few and len(beside) == 1 else None
 
     def scan(
         self,

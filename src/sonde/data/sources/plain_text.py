@@ -11,10 +11,10 @@ parts, and none is among pieces that it goes on from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import pyarrow as pa
 from pydantic import Field
@@ -23,9 +23,11 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.port import PART
 from sonde.data.sources._characters import lines, pieces
+from sonde.data.sources._detect import is_table
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
 _SUFFIXES = (".txt", ".text", ".txt.gz", ".text.gz")
@@ -41,7 +43,7 @@ class _Row(NamedTuple):
     after: int
 
 
-class PlainText(InParts):
+class PlainText(InParts, Recognised):
     """Rows with `text` and `place`; separate files for validation and test are its parts."""
 
     endings: ClassVar[Collection[str]] = _ENDINGS
@@ -71,6 +73,22 @@ class PlainText(InParts):
         assert self._encodings is not None  # missing and unreadable files are met here
         parts = [RawField(PART, pa.string())] if self._has_parts else []
         return [RawField("text", pa.string(), "text"), RawField("place", pa.int64()), *parts]
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """A text file that is no table; where blank lines divide it, one long text."""
+        if not (site.head.strip() and site.path.lower().endswith(_SUFFIXES)) or is_table(site.head):
+            return None
+        blank = any(not line.strip() for line in site.head.strip().splitlines())
+        return cls(path=site.path, unit="piece" if blank else "line")
+
+    def plan(self) -> Mapping[str, Any]:
+        """It is gone on writing, letter by letter; of a long text the end is kept for testing."""
+        task = {"columns": {"text": {"kind": "text", "tokens": "characters", "at_least": 1}},
+                "task": {"kind": "write", "ends": self.unit == "line"}}  # fmt: skip
+        if self.unit == "line" or self._has_parts:
+            return task
+        return {"split": {"kind": "time", "by": "place", "valid": 0.05, "test": 0.1}, **task}
 
     def scan(
         self,

@@ -10,10 +10,11 @@ context; `answers` and `starts` are lists, empty where the context does not answ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import pyarrow as pa
 
@@ -25,12 +26,14 @@ from sonde.core.text import from_json
 from sonde.data.sources._csv import shorten
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._within import open_within
 
 _ROWS = 256
 """Rows at once: every one holds its whole context."""
 
 _SUFFIXES = frozenset((".json", ".gz"))
+_NAMES = (".json", ".json.gz")
 
 _TYPES = {
     "id": pa.string(),
@@ -51,7 +54,7 @@ class _Wrong(NamedTuple):
     expected: str
 
 
-class Squad(InParts):
+class Squad(InParts, Recognised):
     """Files of SQuAD's form; separate files for validation and test are its parts."""
 
     endings: ClassVar[Collection[str]] = _SUFFIXES
@@ -72,6 +75,23 @@ class Squad(InParts):
                 pass
         parts = [RawField(PART, pa.string())] if self._has_parts else []
         return [*(RawField(name, kind) for name, kind in _TYPES.items()), *parts]
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """A JSON file with lists of data and of paragraphs."""
+        shaped = all(re.search(rf'"{key}"\s*:\s*\[', site.head) for key in ("data", "paragraphs"))
+        return cls(path=site.path) if site.path.lower().endswith(_NAMES) and shaped else None
+
+    def plan(self) -> Mapping[str, Any]:
+        """Answers are found in contexts; questions about one context stay on one side."""
+        words = {"kind": "text", "shares": "words", "lower": True}
+        answers = {"kind": "span", "start": "starts", "within": "context"}
+        given = {} if self._has_parts else {"split": {"kind": "group", "by": "context"}}
+        return {
+            **given,
+            "columns": {"question": words, "context": words, "answers": answers},
+            "task": {"kind": "answer", "target": "answers"},
+        }
 
     def scan(
         self,

@@ -1,0 +1,63 @@
+"""Texts whose form says what is to be learned need no recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.data.sources.test_told_forms import CONLL, NAMES, PROSE, SQUAD, written
+
+import sonde
+from sonde.app.begin import begin
+from sonde.core.errors import UsageError
+from sonde.data.guess import guess_source
+from sonde.data.inspect import inspect_source
+from sonde.data.show import render
+
+FILES = {"play.txt": PROSE, "names.txt": NAMES, "q.json": SQUAD, "news.conll": CONLL}
+
+
+@pytest.mark.parametrize(("name", "task", "split"), [
+    ("play.txt", {"kind": "write", "ends": False}, "time"),
+    ("names.txt", {"kind": "write", "ends": True}, None),
+    ("q.json", {"kind": "answer", "target": "answers"}, "group"),
+    ("news.conll", {"kind": "tag", "target": "labels"}, None),
+])  # fmt: skip
+def test_what_its_form_says(
+    name: str, task: dict[str, Any], split: str | None, tmp_path: Path
+) -> None:
+    path = str(written(tmp_path, FILES) / name)
+    recipe = begin(path, None)
+    assert recipe.task == type(recipe.task).parse(task)
+    assert (recipe.split.kind if recipe.split else None) == split
+    source = guess_source(path)
+    shown = render(inspect_source(source), "", None, source.plan()["task"])
+    assert shown.splitlines()[-1].startswith(f"Without a recipe: task {task['kind']}")
+
+
+def test_something_else_may_be_asked_of_it(tmp_path: Path) -> None:
+    path = str(written(tmp_path, FILES) / "news.conll")
+    assert begin(path, None, changes={"task.label_smoothing": 0.1}).task.kind == "tag"
+    assert begin(path, "tokens", task="multilabel").task.kind == "multilabel"
+    with pytest.raises(UsageError, match="which column is to be predicted"):
+        begin(path, None, task="classification")
+
+
+@pytest.mark.parametrize("changes", [
+    {"task": "verify"}, {"task.kind": "verify"}, {"task": {"kind": "verify"}},
+    {"task": {"kind": "verify", "target": "who"}}, {"task": "verify", "task.target": "who"},
+])  # fmt: skip
+def test_a_task_may_be_set_whole_or_by_place(changes: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("who,x\na,1\nb,2\n")
+    recipe = begin(str(tmp_path / "a.csv"), "who", changes=changes)
+    assert (recipe.task.kind, recipe.task.targets) == ("verify", ("who",))
+
+
+def test_a_book_trains_from_its_path(tmp_path: Path) -> None:
+    written(tmp_path, {"book.txt": (PROSE + "\n") * 40})
+    recipe = begin(str(tmp_path / "book.txt"), None).dump()
+    recipe["model"] = {"kind": "decoder", "width": 16, "layers": 1, "heads": 2}
+    recipe["paradigm"] = {"kind": "supervised", "budget": {"epochs": 1}}
+    run = sonde.fit(recipe, run_dir=tmp_path / "run")
+    assert run.scores["perplexity"].rows > 0
