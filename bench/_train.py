@@ -74,7 +74,7 @@ def measure(job: Job) -> dict[str, Any]:
         "resumed": resumed,
         "closed_form": _closed_form(recipe) if job.closed_form else None,
         "machine": machine(),
-        "modules": _modules(),
+        "modules": _modules(_noted_in(job)),
         "work": _work(run_dir),
     }
 
@@ -114,17 +114,39 @@ def _work(run_dir: Path) -> float | None:
     return verdict.work if verdict else None
 
 
-def _modules() -> list[str]:
-    """The files of Sonde that are imported by now, relative to its folder."""
+def _noted_in(job: Job) -> Path:
+    """The file of the names of modules that this attempt or an earlier one imported."""
+    return Path(job.result).with_suffix(".modules")
+
+
+def _note_imports(place: Path) -> None:
+    """Each import from now on is a line in a file, which outlives a kill.
+
+    What goes on with a training imports less than the training did: nothing that augments, say.
+    """
+    file = place.open("a", encoding="utf-8", buffering=1)
+
+    def note(event: str, args: tuple[Any, ...]) -> None:
+        if event == "import" and args[0].partition(".")[0] == "sonde":
+            file.write(f"{args[0]}\n")
+
+    sys.addaudithook(note)
+
+
+def _modules(noted: Path) -> list[str]:
+    """The files of Sonde that any attempt has imported, relative to its folder."""
     home = Path(sonde.__file__).parent
-    named = [module for name, module in sys.modules.items() if name.partition(".")[0] == "sonde"]
-    files = (Path(module.__file__) for module in named if module.__file__)
-    return sorted(path.relative_to(home).as_posix() for path in files if home in path.parents)
+    names = {*sys.modules, *noted.read_text(encoding="utf-8").split()}
+    inner = [name.split(".")[1:] for name in names if name.partition(".")[0] == "sonde"]
+    places = [home.joinpath(*parts) for parts in inner]
+    files = [f for p in places for f in (p / "__init__.py", p.with_suffix(".py")) if f.is_file()]
+    return sorted(file.relative_to(home).as_posix() for file in files)
 
 
 def main() -> None:
     """Do the job."""
     job = Job(**json.loads(sys.argv[1]))
+    _note_imports(_noted_in(job))
     Path(job.result).write_text(json.dumps(measure(job)), encoding="utf-8")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bench import results
 from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key, said
 from bench._page import page, verdict
 from bench._rows import ACCURACY, DOLLARS, ERROR, ROWS, SEEDS, Row
+from bench.results import ROOT
 
 ENTRY = Entry(
     row="digits",
@@ -188,6 +191,19 @@ def test_a_training_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert entry["peak_bytes"] > 2**20
     assert entry["seconds"] > entry["training_seconds"] > 0
     assert abs(entry["score"] / entry["closed_form"] - 1) < 0.5
+
+
+def test_what_an_attempt_imported_counts_though_it_was_killed(tmp_path: Path) -> None:
+    note = tmp_path / "digits.modules"
+    head = "import sys; from pathlib import Path; from bench import _train; "
+    tell = f"note = Path({str(note)!r}); _train._note_imports(note); "
+    cut = "import sonde.data.augment.flip, os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert subprocess.run([sys.executable, "-c", head + tell + cut], cwd=ROOT).returncode < 0
+    after = "print(*_train._modules(note), 'sonde.data.augment.flip' in sys.modules)"
+    asked = [sys.executable, "-c", head + tell + after]
+    *files, again = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert {"data/augment/flip.py", "data/augment/__init__.py", "core/spec.py"} <= set(files)
+    assert again == "False"
 
 
 @pytest.mark.learns
