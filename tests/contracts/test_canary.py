@@ -256,6 +256,18 @@ def as_labelled_lines(loud: bool, folder: Path) -> Source:
     return Source.parse({"kind": "labelled-lines", **paths})
 
 
+def as_labelled_files(loud: bool, folder: Path) -> Source:
+    """Two labels; a loud test part has a word that training texts lack, and a label of its own."""
+    for part in ("train", "test"):
+        texts = {f"{'ab'[n % 2]}/{n}.txt": f"{part} text {n}" for n in range(12)}
+        own = {"CANARY/0.txt": "CANARY sings"} if loud and part == "test" else {}
+        for name, text in {**texts, "b/last.txt": "nothing new", **own}.items():
+            place = folder / part / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+    return Source.parse({"kind": "labelled-files", "path": str(folder)})
+
+
 def as_plain_text(loud: bool, folder: Path) -> Source:
     """Lines; a loud test part has words that training lines lack."""
     folder.mkdir()
@@ -381,6 +393,7 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
     "cifar": as_cifar,
     "omniglot": as_omniglot,
     "labelled-lines": as_labelled_lines,
+    "labelled-files": as_labelled_files,
     "conll": as_conll,
     "plain-text": as_plain_text,
 }
@@ -389,6 +402,11 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
 OF_BOXES: dict[str, Any] = {
     "columns": {"image": "image", "boxes": "boxes"},
     "task": {"kind": "detect", "target": "boxes"},
+}
+
+OF_TEXTS: dict[str, Any] = {
+    "columns": {"text": "category", "label": "category"},
+    "task": {"kind": "classification", "target": "label"},
 }
 
 ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
@@ -409,10 +427,7 @@ ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
         "columns": {"tokens": {"kind": "tokens", "at_least": 1}, "labels": "labels"},
         "task": {"kind": "tag", "target": "labels"},
     },
-    "labelled-lines": {
-        "columns": {"text": "category", "label": "category"},
-        "task": {"kind": "classification", "target": "label"},
-    },
+    **dict.fromkeys(("labelled-lines", "labelled-files"), OF_TEXTS),
     "parallel": {
         "columns": {
             "en": {"kind": "text", "shares": "words", "at_least": 1},
