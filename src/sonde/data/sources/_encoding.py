@@ -67,7 +67,7 @@ def decoded(data: bytes, encoding: str | None = None) -> str:
     Raises:
         UnicodeDecodeError: it is not of the encoding given or marked.
     """
-    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    marked = _marked(data)
     try:
         text = data.decode(encoding or marked or "utf-8")
     except UnicodeDecodeError:
@@ -93,7 +93,7 @@ def read_text(path: str, encoding: str | None = None) -> Text:
     for magic, what in _FORMATS.items():
         if start.startswith(magic):
             raise DataError(f"{path}: got {what}; expected text, a row per line")
-    marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    marked = _marked(start)
     found = encoding or marked or "utf-8"
     bad, has_nul = _check(path, found)
     if bad is not None:
@@ -107,6 +107,11 @@ def read_text(path: str, encoding: str | None = None) -> Text:
     head = decoder.decode(start[:HEAD]).removeprefix("\ufeff")
     _check_readable(path, head)
     return Text(found, head, len(start) <= HEAD, has_nul)
+
+
+def _marked(data: bytes) -> str | None:
+    """The encoding that a byte order mark names."""
+    return next((name for mark, name in _MARKS if data.startswith(mark)), None)
 
 
 def _check(path: str, encoding: str) -> tuple[int | None, bool]:

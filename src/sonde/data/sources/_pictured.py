@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, ClassVar, Self
 
 import pyarrow as pa
@@ -22,15 +22,13 @@ from sonde.core.text import is_unicode, to_json
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import join, open_file, reading
 from sonde.data.sources._in_parts import ignore
-from sonde.data.sources._shelf import Shelf, spans
+from sonde.data.sources._shelf import Shelf, shelf_title, spans
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import SUFFIXES, shown
 from sonde.data.sources._within import hash_within
 
 IMAGE = "image"
 """The field of pictures."""
-
-_ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz"))
 
 
 @dataclass
@@ -104,10 +102,7 @@ class Pictured(Recognised):
     @property
     def title(self) -> str:
         """The folder's or archive's name."""
-        name = PurePath(self.path).name or Path(self.path).resolve().name
-        while PurePath(name).suffix.lower() in _ARCHIVES:
-            name = PurePath(name).stem
-        return name
+        return shelf_title(self.path)
 
     def describe(self) -> str:
         """Such as '364 pictures with boxes'."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ from sonde.data.sources._values import ROWS
 
 _MOST_HELD = 1 << 25
 _LITTER = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
+
+_PACKED = frozenset((".zip", ".tar", ".gz", ".tgz"))
 
 Fetch = Callable[[Sequence[str | None]], pa.Array]
 """From names to pictures: paths where they lie in a folder, bytes where they are packed."""
@@ -218,6 +220,14 @@ def shelf_at(path: str) -> Shelf:
     if archive_kind(path) is None:
         raise StorageError(f"{path}: got a file, expected a folder, or a zip, tar or tar.gz")
     return Packed(path)
+
+
+def shelf_title(path: str) -> str:
+    """The name of a folder, or of an archive without what it ends with."""
+    name = PurePath(path).name or Path(path).resolve().name
+    while PurePosixPath(name).suffix.lower() in _PACKED:
+        name = PurePosixPath(name).stem
+    return name
 
 
 def _grow(tree: dict[str, tuple[set[str], set[str]]], folder: str) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Self
 
 import pyarrow as pa
@@ -30,11 +30,10 @@ from sonde.core.port import PART
 from sonde.core.spec import Spec
 from sonde.data.sources._fields import select
 from sonde.data.sources._named import Named
-from sonde.data.sources._shelf import shelf_at
+from sonde.data.sources._shelf import shelf_at, shelf_title
 from sonde.data.sources._shelved import Shelved
 from sonde.data.sources.table import Table
 
-_SUFFIXES = frozenset((".zip", ".tar", ".gz", ".tgz"))
 _PARTS = frozenset(("train", "training", "pictures", "images"))
 
 
@@ -104,9 +103,7 @@ class Folder(Source):
     @property
     def title(self) -> str:
         """The folder's or archive's name; its folder's where that says no more than the part."""
-        name = PurePath(self.path).name or Path(self.path).resolve().name
-        while PurePath(name).suffix.lower() in _SUFFIXES:
-            name = PurePath(name).stem
+        name = shelf_title(self.path)
         return PurePath(self.path).parent.name or name if name in _PARTS else name
 
     def fields(self) -> Sequence[RawField]:

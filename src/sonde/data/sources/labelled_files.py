@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,12 +26,11 @@ from sonde.data.sources._encoding import Encoding, decoded
 from sonde.data.sources._fields import select
 from sonde.data.sources._files import join
 from sonde.data.sources._in_parts import ignore
-from sonde.data.sources._shelf import Shelf, shelf_at, spans
+from sonde.data.sources._shelf import Shelf, shelf_at, shelf_title, spans
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import PICTURES, Labelled, Sought, find_labelled
 
 _TEXTS = Sought("text", frozenset((".txt", ".text")))
-_PACKED = frozenset((".zip", ".tar", ".gz", ".tgz"))
 _MOST_BESIDE = 5
 """Files of other kinds among the texts, such as a licence, where the form is still sure."""
 
@@ -67,10 +66,7 @@ class LabelledFiles(Recognised):
     @property
     def title(self) -> str:
         """The folder's or archive's name."""
-        name = PurePath(self.path).name or Path(self.path).resolve().name
-        while PurePath(name).suffix.lower() in _PACKED:
-            name = PurePath(name).stem
-        return name
+        return shelf_title(self.path)
 
     def describe(self) -> str:
         """Such as '2 labels of folders, 50,000 files'."""

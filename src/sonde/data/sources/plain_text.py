@@ -77,7 +77,9 @@ class PlainText(InParts, Recognised):
     @classmethod
     def claim(cls, site: Site) -> Self | None:
         """A text file that is no table; where blank lines divide it, one long text."""
-        if not (site.head.strip() and site.path.lower().endswith(_SUFFIXES)) or is_table(site.head):
+        if not (site.path.lower().endswith(_SUFFIXES) and site.head.strip()):
+            return None
+        if is_table(site.head):
             return None
         blank = any(not line.strip() for line in site.head.strip().splitlines())
         return cls(path=site.path, unit="piece" if blank else "line")

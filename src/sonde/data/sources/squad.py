@@ -79,8 +79,10 @@ class Squad(InParts, Recognised):
     @classmethod
     def claim(cls, site: Site) -> Self | None:
         """A JSON file with lists of data and of paragraphs."""
+        if not site.path.lower().endswith(_NAMES):
+            return None
         shaped = all(re.search(rf'"{key}"\s*:\s*\[', site.head) for key in ("data", "paragraphs"))
-        return cls(path=site.path) if site.path.lower().endswith(_NAMES) and shaped else None
+        return cls(path=site.path) if shaped else None
 
     def plan(self) -> Mapping[str, Any]:
         """Answers are found in contexts; questions about one context stay on one side."""
