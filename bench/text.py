@@ -4,15 +4,17 @@
     python -m bench.text --rounds 5     fewer
 
 Every round is one epoch of `examples/trec-lstm.yaml`, as a run makes it with its journal, then one
-of each peer in the same process: a loop by hand over the same words, in memory as tensors, in
-batches of like length that the same sampler plans, with Adam in one kernel. Peers differ in what
-the fastest choice depends on: rows packed or padded, float32 or bfloat16. Validation is in none.
-One thread works, and its own time is taken, so that neighbours on the machine disturb little.
+of each peer in the same process: a loop by hand over the same words, in memory as tensors, with
+Adam in one kernel. Peers differ in what the fastest choice depends on: rows packed or padded,
+float32 or bfloat16, and shuffled, as torch does it, or in batches of like length, which torch has
+no sampler for: those peers are lent ours, planned outside their time. Validation is in none. One
+thread works, and its own time is taken, so that neighbours on the machine disturb little.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import time
@@ -70,28 +72,45 @@ class Peer:
         rows: (N, T) int64 words, (N,) int64 lengths and (N,) int64 classes.
         packed: whether rows are packed.
         half: whether products are in bfloat16.
+        alike: whether rows of a batch are of like length, as our sampler plans them.
     """
 
-    def __init__(self, rows: tuple[Tensor, Tensor, Tensor], *, packed: bool, half: bool) -> None:
+    def __init__(
+        self, rows: tuple[Tensor, Tensor, Tensor], *, packed: bool, half: bool, alike: bool
+    ) -> None:
         self.words, self.lengths, self.classes = rows
         torch.manual_seed(0)
         sizes = int(self.words.max()) + 1, int(self.classes.max()) + 1
         self.net = Net(*sizes, packed=packed)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=RATE, fused=True)
         self.half = half
-        self.name = f"{'packed' if packed else 'padded'}, {'bfloat16' if half else 'float32'}"
+        self.alike = alike
+        self.name = (
+            f"{'packed' if packed else 'padded'}, {'bfloat16' if half else 'float32'}, "
+            f"{'like lengths' if alike else 'shuffled'}"
+        )
         self.epochs = 0
 
     def epoch(self) -> float:
         """Train for one epoch; the seconds it took."""
+        batches = self._planned() if self.alike else self._shuffled()
+        self.epochs += 1
         begun = time.process_time()
+        for rows in batches:
+            self._step(rows)
+        return time.process_time() - begun
+
+    def _planned(self) -> list[Tensor]:
+        """(B,) int64 rows of each batch, as our sampler plans an epoch."""
         every = np.arange(len(self.words))
         index = StoreIndex(every, lambda _: every, self.lengths.numpy())
         plan = Shuffle().plan(index, BATCH, self.epochs, seed.numpy_rng(0, "peer", self.epochs))
-        self.epochs += 1
-        for place in range(len(plan)):
-            self._step(torch.from_numpy(plan[place]))
-        return time.process_time() - begun
+        return [torch.from_numpy(plan[place]) for place in range(len(plan))]
+
+    def _shuffled(self) -> list[Tensor]:
+        """(B,) int64 rows of each batch of an epoch in any order."""
+        order = seed.numpy_rng(0, "peer", self.epochs).permutation(len(self.words))
+        return list(torch.from_numpy(order).split(BATCH))
 
     def _step(self, rows: Tensor) -> None:
         lengths = self.lengths[rows]
@@ -120,8 +139,10 @@ class Rounds(Callback):
         self._steps = steps
         batches = iter(phase.batches)
         rows = _together([next(batches) for _ in range(steps)])
-        ways = [(packed, half) for half in (False, True) for packed in (False, True)]
-        self.peers = [Peer(rows, packed=packed, half=half) for packed, half in ways]
+        self.peers = [
+            Peer(rows, packed=packed, half=half, alike=alike)
+            for alike, half, packed in itertools.product((False, True), repeat=3)
+        ]
         self._since = time.process_time()
 
     def on_step(self, step: int, logs: Mapping[str, Tensor]) -> None:
@@ -175,7 +196,7 @@ def _print(seconds: Sequence[Mapping[str, float]]) -> None:
     for name in seconds[0]:
         took = statistics.median(each[name] for each in seconds)
         ratio = statistics.median(each[name] / each["sonde"] for each in seconds)
-        print(f"  {name:18} {took:7.3f} s   {ratio:.2f}")
+        print(f"  {name:32} {took:7.3f} s   {ratio:.2f}")
 
 
 if __name__ == "__main__":
