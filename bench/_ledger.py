@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ class Entry:
         machine: cores, threads, processor features, versions.
         modules: the files of the package that the training imported.
         work: multiply-adds a judged row took; None where they were not counted.
+        gains: another's name -> score -> how much better this one is on the same rows, whichever
+            direction better is, then the low and the high end of the paired 95 % interval.
     """
 
     row: str
@@ -63,6 +66,7 @@ class Entry:
     machine: dict[str, Any]
     modules: list[str] | None = None
     work: float | None = None
+    gains: dict[str, dict[str, list[float | None]]] | None = None
 
     @property
     def key(self) -> Key:
@@ -166,6 +170,7 @@ def code_hash(package: Path, modules: Iterable[str] | None = None) -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def _without_words(code: str) -> str:
     """The code as it is compiled: comments, docstrings and layout decide no number."""
     tree = ast.parse(code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from bench._ledger import Entry, Key, Ledger
@@ -37,6 +37,9 @@ _COLUMNS = (
 )
 
 
+_GAINS = "| what | beside | by | better by, seed 0 (paired 95 % interval) | that is |"
+
+
 def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     """The page as Markdown.
 
@@ -51,6 +54,8 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     lines = [_HEAD, *(f"| {' | '.join(cells)} |" for cells in table), ""]
     for row in rows:
         lines += _remarks(row, newest[row.name], present[row.name])
+    lines += _of_older_code(newest, present)
+    lines += _beside([(row, newest[row.name]) for row in rows])
     lines += ["", "## Measured on", ""]
     machines = [in_words(entry.machine) for entries in newest.values() for entry in entries]
     lines += [f"- {text}" for text in dict.fromkeys(machines)] or ["Nothing has been run."]
@@ -128,6 +133,33 @@ def _interval(row: Row, entries: Sequence[Entry]) -> str:
     return f"{row.unit.show(low)} to {row.unit.show(high)} ({first.rows:,} rows)"
 
 
+def _beside(results: Sequence[tuple[Row, Sequence[Entry]]]) -> list[str]:
+    """A section with what seed 0 gains over others, where a row tells it."""
+    lines = []
+    for row, entries in results:
+        first = next((entry for entry in entries if entry.seed == 0), None)
+        for other, gains in ((first and first.gains) or {}).items():
+            told = [_gain(row, row.told[name], gain) for name, gain in gains.items()]
+            lines += [f"| {row.name} | {other} | {' | '.join(cells)} |" for cells in told]
+    if not lines:
+        return []
+    head = ["", "## Beside others, on the same test rows", "", _GAINS, f"|{' --- |' * 5}"]
+    return [*head, *lines]
+
+
+def _gain(row: Row, called: str, gain: Sequence[float | None]) -> tuple[str, ...]:
+    """The score, the gain with its interval, and what that shows."""
+    unit = row.unit
+    value, *edges = [None if part is None else abs(unit.scale) * part for part in gain]
+    signed = [f"{part:+.{unit.digits}f}" for part in (value, *edges) if part is not None]
+    text = f"{signed[0]} {unit.text}".rstrip()
+    low, high = edges
+    if low is None or high is None:
+        return called, text, "no interval"
+    word = "better" if low > 0 else "worse" if high < 0 else "no difference is shown"
+    return called, f"{text} ({' to '.join(signed[1:])})", word
+
+
 def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
     """What a reader must know of these entries, a line each."""
     if not entries:
@@ -139,6 +171,14 @@ def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
         lines.append(f"scikit-learn's closed form gives {form}; the mean is {ratio:.4f} of it")
     if first.key.recipe != present.recipe:
         lines.append("the recipe has been changed since")
-    elif first.key.code != present.code:
-        lines.append(f"run with older code ({first.key.code}; now {present.code})")
     return [f"- {row.name}: {'; '.join(lines)}."] if lines else []
+
+
+def _of_older_code(newest: Mapping[str, Sequence[Entry]], present: Mapping[str, Key]) -> list[str]:
+    """Which rows were run with other code than there is now; the ledger says which code."""
+    older = [
+        name
+        for name, entries in newest.items()
+        if entries and entries[0].key.code != present[name].code
+    ]
+    return [f"- Run with older code than there is now: {', '.join(older)}."] if older else []

@@ -66,6 +66,9 @@ class Row:
         needs: runs that the recipe names, such as `runs/mnist-gan`, in the order in which they are
             trained, with the recipe of each.
         makes: data that is made here, with the script under `examples/` that makes it.
+        told: scores whose gains over others on the same test rows the page tells, by name, and how
+            it calls them.
+        beside: a row whose run of the same seed and code is such another, with the simple rivals.
         most_work: multiply-adds that a judged row may cost on average, where that is the measure:
             half of those of the way to the end, `works` of the sealed network.
     """
@@ -82,6 +85,8 @@ class Row:
     share: float | None = None
     needs: Mapping[str, str] = field(default_factory=dict)
     makes: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
     most_work: int | None = None
 
     @property
@@ -187,6 +192,7 @@ ROWS = (
         unit=AREA,
         published="none; 0.247 by chance",
         how="cross_validate",
+        told={"pr auc": "PR AUC", "f1 (YES)": "F1"},
     ),
     Row(
         name="heart-disease",
@@ -244,6 +250,8 @@ ROWS = (
         unit=PART,
         published="about 25 % (75/25)",
         how="cross_validate",
+        told={"mape": "MAPE"},
+        beside="houses-table",
     ),
     Row(
         name="denoise-mnist",
@@ -324,6 +332,8 @@ ROWS = (
         unit=ACCURACY,
         published="none",
         rival="mnist-one-percent",
+        told={"accuracy": "accuracy"},
+        beside="mnist-one-percent",
         needs={"runs/mnist-contrast": "mnist-contrast"},
     ),
     Row(
@@ -340,6 +350,8 @@ ROWS = (
         unit=ACCURACY,
         published="none",
         rival="cifar10-one-percent",
+        told={"accuracy": "accuracy"},
+        beside="cifar10-one-percent",
         needs={"runs/cifar10-contrast": "cifar10-contrast"},
     ),
     Row(
@@ -500,6 +512,7 @@ ROWS = (
         score="accuracy",
         unit=ACCURACY,
         published="",
+        told={"accuracy": "accuracy"},
     ),
     Row(
         name="numbers-rnn",

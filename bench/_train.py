@@ -11,7 +11,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +37,8 @@ class Job:
         needs: runs that it names, in order, each with its recipe's file and its folder.
         how: the recipe's own split, or every fold of it.
         score: the name of the score that is wanted.
+        told: the names of scores whose gains over others are wanted.
+        beside: other runs on the same rows, compared as simple rivals are: name -> folder.
         closed_form: whether the closed form is computed beside it.
         seed: of everything but the split, which keeps its own.
         run_dir: gone on with where an earlier attempt lies there.
@@ -47,6 +49,8 @@ class Job:
     needs: Mapping[str, tuple[str, str]]
     how: Literal["fit", "cross_validate"]
     score: str
+    told: Sequence[str]
+    beside: Mapping[str, str]
     closed_form: bool
     seed: int
     run_dir: str
@@ -76,6 +80,7 @@ def measure(job: Job) -> dict[str, Any]:
         "machine": machine(),
         "modules": _modules(_noted_in(job)),
         "work": _work(run_dir),
+        "gains": gains(run_dir, job.told, job.beside),
     }
 
 
@@ -112,6 +117,24 @@ def _work(run_dir: Path) -> float | None:
     """Multiply-adds a judged row took."""
     verdict = read_verdict(RunDirectory(run_dir))
     return verdict.work if verdict else None
+
+
+def gains(
+    run_dir: Path, told: Sequence[str], beside: Mapping[str, str]
+) -> dict[str, dict[str, list[float | None]]] | None:
+    """How much better the run is than its rivals, and than those beside it, by the scores told."""
+    verdict = read_verdict(RunDirectory(run_dir))
+    if verdict is None or not told:
+        return None
+    found = dict(verdict.gains)
+    for name, folder in beside.items():
+        from sonde.workflow.compare import compare  # no part of most trainings
+
+        found[name] = {pair.metric: pair.gain for pair in compare(run_dir, folder).differences}
+    return {
+        other: {name: [s.value, s.low, s.high] for name in told if (s := scores.get(name))}
+        for other, scores in found.items()
+    }
 
 
 def _noted_in(job: Job) -> Path:

@@ -89,6 +89,8 @@ def _trained(row: Row, seed: int) -> Entry | None:
         },
         "how": row.how,
         "score": row.score,
+        "told": list(row.told),
+        "beside": _beside(row, seed, whole.code),
         "closed_form": row.tolerance is not None,
         "seed": seed,
         "run_dir": str(run),
@@ -101,6 +103,18 @@ def _trained(row: Row, seed: int) -> Entry | None:
     measured = json.loads(result.read_text(encoding="utf-8"))
     key = whole._replace(code=code_hash(PACKAGE, measured["modules"]))
     return Entry(**key._asdict(), seed=seed, finished=finished, **measured)
+
+
+def _beside(row: Row, seed: int, code: str) -> dict[str, str]:
+    """The run of the row that this one stands beside, by name, where it has been trained."""
+    if not row.beside:
+        return {}
+    other = next(each for each in ROWS if each.name == row.beside)
+    run = RUNS / f"{other.name}-{seed}-{recipe_key(other, code).recipe}-{code}"
+    if run.exists():
+        return {other.name: str(run)}
+    print(f"{row.name}, seed {seed}: not compared, {other.name} is not trained by this code")
+    return {}
 
 
 if __name__ == "__main__":

@@ -128,6 +128,27 @@ def test_the_page_says_what_was_not_run_and_what_is_of_older_code(ledger: Ledger
     )
 
 
+def test_the_page_tells_what_is_gained_over_others(ledger: Ledger) -> None:
+    entry = replace(
+        ENTRY,
+        gains={
+            "linear": {"accuracy": [0.02, 0.01, 0.03]},
+            "boosted": {"accuracy": [-0.01, -0.03, 0.01]},
+            "constant": {"accuracy": [0.5, None, None]},
+        },
+    )
+    assert "Beside others" not in page(ledger, NOW, [DIGITS])
+    ledger.append(entry)
+    assert list(ledger) == [entry]
+    shown = page(ledger, NOW, [replace(DIGITS, told={"accuracy": "accuracy"})])
+    assert "| digits | linear | accuracy | +2.00 % (+1.00 to +3.00) | better |" in shown
+    assert (
+        "| digits | boosted | accuracy | -1.00 % (-3.00 to +1.00) | no difference is shown |"
+        in shown
+    )
+    assert "| digits | constant | accuracy | +50.00 % | no interval |" in shown
+
+
 def test_work_is_the_measure_where_it_is_asked() -> None:
     row = replace(DIGITS, must=None, most_work=1000)
     assert row.must_in_words == "≤ 1 k multiply-adds a row, half of the whole way"
