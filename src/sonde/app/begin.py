@@ -60,7 +60,7 @@ def begin(
 
 def _planned(source: Source, target: str | None, kind: str) -> dict[str, Any]:
     """What the data's own form says, unless something else is asked of it."""
-    plan = dict(source.plan())
+    plan = dict(source.plan(target))
     task = plan.get("task", {})
     asked = kind not in ("", task.get("kind")) or target not in (None, task.get("target"))
     return {} if asked else plan

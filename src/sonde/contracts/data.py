@@ -275,8 +275,11 @@ class Source(Spec):
     def fingerprint(self) -> str:
         """A hash of the bytes behind it: equal data, equal fingerprint."""
 
-    def plan(self) -> Mapping[str, Any]:
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """What a recipe says of such data, where its form alone tells what is to be learned.
+
+        Args:
+            target: the column that was asked for, where one was.
 
         Returns:
             `split`, `columns` and `task` as recipes write them, each as far as it is told; by

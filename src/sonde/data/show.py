@@ -25,7 +25,8 @@ def render(
         target: the field to be predicted; None has the likely one pointed at, or asks which it is.
         task: what the data's own form says is to be learned; then nothing is asked.
     """
-    told = [] if target or not task else [f"Without a recipe: {_in_words(task)}."]
+    suits = task is not None and target in (None, task.get("target"))
+    told = [f"Without a recipe: {_in_words(task)}."] if task and suits else []
     likely = [] if target or told else likely_targets(inspection)
     wide = max((len(_printable(i.field, 32)) for i in inspection.findings), default=0)
     lines = [describe]

@@ -54,6 +54,35 @@ def test_a_task_may_be_set_whole_or_by_place(changes: dict[str, Any], tmp_path: 
     assert (recipe.task.kind, recipe.task.targets) == ("verify", ("who",))
 
 
+PAIRS = {
+    f"{part}.{language}": "".join(f"{word} {part} {n}\n" for n in range(40))
+    for part in ("train", "dev", "test")
+    for language, word in {"en": "a boat", "de": "ein Boot"}.items()
+}
+
+
+def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) -> None:
+    pytest.importorskip("sacrebleu", reason="sacrebleu is not installed")
+    pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    path = str(written(tmp_path / "pairs", PAIRS))
+    with pytest.raises(UsageError, match=r"which column is to be predicted.*Columns: de, en"):
+        begin(path, None)
+    recipe = begin(path, "de")
+    assert (recipe.task.kind, recipe.task.targets) == ("translate", ("de",))
+    assert recipe.dump()["task"]["source"] == "en"
+    shown = render(
+        inspect_source(guess_source(path)), "", "de", guess_source(path).plan("de")["task"]
+    )
+    assert shown.splitlines()[-1] == "Without a recipe: task translate, target de."
+    run = sonde.fit(
+        recipe.dump()
+        | {"model": {"kind": "seq2seq", "width": 16, "layers": 1, "heads": 2}}
+        | {"paradigm": {"kind": "supervised", "budget": {"epochs": 1}}},
+        run_dir=tmp_path / "run",
+    )
+    assert run.scores["bleu"].rows == 40
+
+
 def test_a_book_trains_from_its_path(tmp_path: Path) -> None:
     written(tmp_path, {"book.txt": (PROSE + "\n") * 40})
     recipe = begin(str(tmp_path / "book.txt"), None).dump()

@@ -14,7 +14,7 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     path
         A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
         pattern such as 'sales/*.csv'; arrays (.npz); a folder, zip or tar.gz of pictures or of
-        texts by label; plain text, SQuAD's JSON, CoNLL's labelled words.
+        texts by label, or of translations; plain text, SQuAD's JSON, CoNLL's labelled words.
     target
         The column to predict: columns that give it away are then pointed out.
     json
@@ -30,7 +30,7 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     if target:
         inspection = inspection.beside({target: ""})
     concerns = audit_unsplit(source, inspection, target)
-    task = source.plan().get("task")
+    task = source.plan(target).get("task")
     if json:
         audit = [one.dump() for one in concerns]
         emit(as_json(inspection, target) | {"task": task, "audit": audit})

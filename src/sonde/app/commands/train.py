@@ -50,7 +50,7 @@ def train(
         file or several by a pattern such as 'sales/*.csv'; arrays (.npz); pictures in a folder,
         zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, a table) or masks beside
         them; texts: plain (.txt), in a folder or file for each label, questions in SQuAD's form,
-        labelled words (.conll).
+        labelled words (.conll), a folder of translations (train.en, train.de).
     target
         The column to predict, where the path is data.
     task

@@ -85,7 +85,7 @@ class Conll(InParts, Recognised):
             return None
         return cls.parse(by_part(site.path, site.names) or {"path": site.path})
 
-    def plan(self) -> Mapping[str, Any]:
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Words are labelled."""
         return {"task": {"kind": "tag", "target": "labels"}}
 

@@ -7,27 +7,30 @@ source:
   valid: {en: val.en.gz, de: val.de.gz}
   test: {en: test_2016_flickr.en.gz, de: test_2016_flickr.de.gz}
 
-Line n of every file of a part is row n. An empty line is a missing text.
+Line n of every file of a part is row n. An empty line is a missing text. A folder of such files,
+called by part and language like these, needs no recipe: `--target de` says into which.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain, islice, zip_longest
 from pathlib import PurePath
-from typing import Annotated, BinaryIO, Self
+from typing import Annotated, Any, BinaryIO, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from sonde.contracts.data import Field as RawField
-from sonde.contracts.data import RowError, Source
+from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
 from sonde.data.sources._fields import check_names, select, with_part
 from sonde.data.sources._files import check_file, hash_file, join, open_file, reading
+from sonde.data.sources._languages import by_language
+from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
 Files = Annotated[dict[str, str], Field(min_length=1)]
@@ -39,7 +42,7 @@ _MOST = 1 << 20
 _MARK = b"\xef\xbb\xbf"
 
 
-class Parallel(Source):
+class Parallel(Recognised):
     """Two or more text files, line by line, in UTF-8."""
 
     train: Files
@@ -64,6 +67,23 @@ class Parallel(Source):
     def examples(cls) -> list[Self]:
         """None: without files there is nothing a contract test can read."""
         return []
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """A folder with nothing but files called by part and language."""
+        parts = by_language(site.names) if site.is_folder else {}
+        return cls.parse({"root": site.path, **parts}) if parts else None
+
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
+        """Of two languages one is translated into the other, once it is said which into which."""
+        others = [name for name in self.train if name != target]
+        if len(others) != 1 or len(self.train) != 2:
+            return {}
+        pieces = {"kind": "text", "tokens": "bpe", "vocabulary": 8000, "shares": "both"}
+        return {
+            "columns": dict.fromkeys(self.train, pieces),
+            "task": {"kind": "translate", "source": others[0], "target": target},
+        }
 
     @property
     def title(self) -> str:

@@ -84,7 +84,7 @@ class PlainText(InParts, Recognised):
         blank = any(not line.strip() for line in site.head.strip().splitlines())
         return cls(path=site.path, unit="piece" if blank else "line")
 
-    def plan(self) -> Mapping[str, Any]:
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """It is gone on writing, letter by letter; of a long text the end is kept for testing."""
         task = {"columns": {"text": {"kind": "text", "tokens": "characters", "at_least": 1}},
                 "task": {"kind": "write", "ends": self.unit == "line"}}  # fmt: skip

@@ -84,7 +84,7 @@ class Squad(InParts, Recognised):
         shaped = all(re.search(rf'"{key}"\s*:\s*\[', site.head) for key in ("data", "paragraphs"))
         return cls(path=site.path) if shaped else None
 
-    def plan(self) -> Mapping[str, Any]:
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Answers are found in contexts; questions about one context stay on one side."""
         words = {"kind": "text", "shares": "words", "lower": True}
         answers = {"kind": "span", "start": "starts", "within": "context"}

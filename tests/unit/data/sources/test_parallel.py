@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from sonde.core.errors import DataError, RecipeError, StorageError, UnknownColumn
+from sonde.core.port import PART
+from sonde.data.guess import guess_source
+from sonde.data.sources._languages import by_language
 from sonde.data.sources.parallel import Parallel
 
 ENGLISH = ["A man.", "Two dogs play.", "", "Snow ☃."]
@@ -126,3 +129,33 @@ def test_the_fingerprint_follows_the_bytes_and_what_they_are_for(folder: Path) -
     assert source(folder, valid=None).fingerprint() != before
     write(folder / "val.de", ["Ja!"])
     assert source(folder).fingerprint() != before
+
+
+@pytest.mark.parametrize(("names", "parts"), [
+    (["train.en", "train.de.gz", "val.en", "val.de"], {"train": "de en", "valid": "de en"}),
+    (["train.zh-CN", "train.en", "README.md", "test-2016.en", "test-2016.zh-CN"],
+     {"train": "en zh-CN", "test": "en zh-CN"}),
+    (["books.de-en.de", "books.de-en.en", "LICENSE"], {"train": "de en"}),
+    (["train.en", "train.de", "notes.csv"], {}),
+    (["train.en", "train.de", "test2.en", "test2.de"], {}),
+    (["train.en", "train.de", "test_a.en", "test_a.de", "test_b.en", "test_b.de"], {}),
+    (["train.en", "train.de", "test.en"], {}),
+    (["train.py", "train.md"], {}),
+    (["train.en", "test.en"], {}),
+    (["val.en", "val.de", "test.en", "test.de"], {}),
+    ([], {}),
+])  # fmt: skip
+def test_names_say_which_part_and_language(names: list[str], parts: dict[str, str]) -> None:
+    found = by_language(names)
+    assert {part: " ".join(files) for part, files in found.items()} == parts
+    assert {name for files in found.values() for name in files.values()} <= set(names)
+
+
+def test_a_folder_of_such_files_is_recognised(folder: Path) -> None:
+    found = guess_source(str(folder))
+    assert isinstance(found, Parallel)
+    assert rows(found) == [
+        {"de": r["de"], "en": r["en"], PART: r[PART]} for r in rows(source(folder))
+    ]
+    assert found.plan() == found.plan("fr") == {}
+    assert found.plan("en")["task"] == {"kind": "translate", "source": "de", "target": "en"}
