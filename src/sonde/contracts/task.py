@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from sonde.contracts.data import Column, Row
+from sonde.contracts.data import Column, Ragged, Row
 from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
 from sonde.core.port import Ports
@@ -67,12 +67,15 @@ class Design:
         categorical: (P,) bool.
         targets: the encoded targets, by column name.
         texts: raw field -> N texts as they stand in the data, for baselines that read any.
+        steps: name of a column of sequences -> N rows of encoded steps, for baselines that read
+            any; fetched when asked for. Targets can be asked for where the design has targets.
     """
 
     numbers: np.ndarray
     categorical: np.ndarray
     targets: Arrays
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    steps: Callable[[str], Ragged] | None = None
 
 
 class Baseline(Protocol):

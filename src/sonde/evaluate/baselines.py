@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
+from sonde.contracts.data import Ragged
 from sonde.contracts.metric import Arrays
 from sonde.contracts.task import Task
 from sonde.core.port import PRESENT
@@ -56,6 +57,10 @@ Encodings = Callable[[np.ndarray], Arrays]
 """(n,) row numbers -> their dense encoded columns, with `#present:` arrays."""
 
 
+StepsOf = Callable[[str, np.ndarray], Ragged]
+"""Name of a column of sequences, (n,) row numbers -> their encoded steps."""
+
+
 TextsOf = Callable[[np.ndarray], Mapping[str, Sequence[str]]]
 """(n,) row numbers -> raw field -> their texts; nothing where no input is a text."""
 
@@ -68,12 +73,14 @@ def run_baselines(
     *,
     seed: int,
     texts: TextsOf | None = None,
+    steps: StepsOf | None = None,
 ) -> dict[str, BaselineResult]:
     """Each baseline of a bound task, fitted on training rows, asked about test rows.
 
     A scalar becomes a number, NaN where missing; a category its index; a vector its values; a
-    picture the means of square windows, at most 196 of them. Ports of varying length are left out
-    and named; rivals that read texts come first, and are given those as they stand in the data.
+    picture the means of square windows, at most 196 of them. Ports of varying length that a rival
+    does not ask for are left out and named; rivals that read texts come first, and are given those
+    as they stand in the data.
 
     Args:
         task: bound to fitted columns.
@@ -82,6 +89,7 @@ def run_baselines(
         test: (n,) numbers of the test rows; their targets are not looked at.
         seed: of the sample and of the estimators.
         texts: gives the raw texts of rows.
+        steps: gives sequences of rows; of test rows no more than inputs are asked for.
     """
     rivals = task.baselines()
     found = {} if texts is None else _on_texts(task, encoded, (train, test), texts, seed)
@@ -93,10 +101,32 @@ def run_baselines(
     learned = features(task.inputs, known, places).design(_targets(task, known, places))
     for name, baseline in rivals.items():
         began = time.perf_counter()
-        predicted = task.predicted(baseline(learned, answered.design({}), seed))
+        looked_at: set[str] = set()
+        given = (
+            replace(learned, steps=_steps(steps, rows, {*task.inputs, *task.targets}, looked_at)),
+            replace(answered.design({}), steps=_steps(steps, test, task.inputs, looked_at)),
+        )
+        predicted = task.predicted(baseline(*given, seed))
         seconds = time.perf_counter() - began
-        found[name] = BaselineResult(predicted, len(rows), len(train), seconds, answered.left_out)
+        left_out = tuple(port for port in answered.left_out if port not in looked_at)
+        found[name] = BaselineResult(predicted, len(rows), len(train), seconds, left_out)
     return found
+
+
+def _steps(
+    give: StepsOf | None, rows: np.ndarray, allowed: Collection[str], looked_at: set[str]
+) -> Callable[[str], Ragged] | None:
+    """Sequences of rows by column, which notes what was asked for."""
+    if give is None:
+        return None
+
+    def of(name: str) -> Ragged:
+        if name not in allowed:
+            raise KeyError(f"a rival asked for {name!r}, which it may not see")
+        looked_at.add(name)
+        return give(name, rows)
+
+    return of
 
 
 def _on_texts(

@@ -19,8 +19,10 @@ class TokenAccuracy(Metric):
 
     def terms(self, predicted: Arrays, truth: Arrays) -> np.ndarray:
         """(N, 2): words labelled rightly, words."""
-        true = truth["tags"] != PAD
-        right = true & (predicted["tags"] == truth["tags"])
+        tags, said = truth["tags"], predicted["tags"][:, : truth["tags"].shape[1]]
+        true = tags != PAD
+        missing = tags.shape[1] - said.shape[1]
+        right = true & (np.pad(said, ((0, 0), (0, missing)), constant_values=PAD) == tags)
         return np.stack([right.sum(axis=1), true.sum(axis=1)], axis=1).astype(np.float64)
 
     def combine(self, sums: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sonde.contracts.data import Ragged, Row
 from sonde.contracts.panels import Passage, Span, Table, Texts
-from sonde.contracts.task import Judged
+from sonde.contracts.task import Design, Judged
 from sonde.core.port import PAD, TOKENS
 from sonde.data.columns._word_lists import words_with_places
 from sonde.metrics._ratio import ratio
@@ -108,6 +108,36 @@ def completed(
             ]
         done.append(row)
     return done
+
+
+def commonest(
+    train: Design,
+    test: Design,
+    seed: int,  # noqa: ARG001  # every baseline is given one
+    *,
+    words: str,
+    labels: str,
+) -> dict[str, np.ndarray]:
+    """{"tags": (N, T) int64}: the label each word has most often in training rows.
+
+    Words that are no places of their own share one, and so a label. Of equally common labels the
+    first counts; rows that have not as many labels as words are passed over. The usual floor of
+    taggers (Charniak, Hendrickson, Jacobson, Perkowitz, "Equations for Part-of-Speech Tagging",
+    1993).
+    """
+    assert train.steps is not None and test.steps is not None, "this rival reads sequences"
+    met, told = train.steps(words), train.steps(labels)
+    even = met.lengths == told.lengths
+    word = met.values[np.repeat(even, met.lengths)].astype(np.int64)
+    label = told.values[np.repeat(even, told.lengths)].astype(np.int64)
+    word, label = word[label >= TOKENS], label[label >= TOKENS]
+    asked = test.steps(words)
+    table = np.full(1 + max(word.max(initial=0), asked.values.max(initial=0)), TOKENS, np.int64)
+    table[:] = np.bincount(label, minlength=TOKENS + 1).argmax()
+    pairs, counts = np.unique(np.stack([word, label]), axis=1, return_counts=True)
+    for at in np.lexsort((-pairs[1], counts)):  # the commonest is written last
+        table[pairs[0, at]] = pairs[1, at]
+    return {"tags": padded(table[asked.values.astype(np.int64)], asked.lengths)}
 
 
 def ragged(tags: np.ndarray) -> Ragged:

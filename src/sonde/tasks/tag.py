@@ -6,6 +6,7 @@ Where labels say stretches (B-PER, I-PER, O) it is judged by whole ones found; e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -15,7 +16,16 @@ from pydantic import Field
 from sonde.contracts.data import Column, Row
 from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Judged, Loss, Predictor, RawRows, SupervisedTask, Task, stack
+from sonde.contracts.task import (
+    Baseline,
+    Judged,
+    Loss,
+    Predictor,
+    RawRows,
+    SupervisedTask,
+    Task,
+    stack,
+)
 from sonde.core.errors import DataError, UnknownColumn, UsageError, unknown
 from sonde.core.port import PAD, TOKENS, Port, Ports
 from sonde.core.spec import Spec
@@ -155,6 +165,11 @@ class Tag(SupervisedTask):
         if not self._scheme.kinds:
             return words
         return {"entity f1": EntityF1(labels=self._labels), **words}
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Each word's commonest label."""
+        words = next(iter(self.inputs))
+        return {"commonest label": partial(_tags.commonest, words=words, labels=self.target)}
 
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
         """Labels beside the true ones, row by row."""

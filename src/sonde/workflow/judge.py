@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Source, Split
+from sonde.contracts.data import Ragged, Source, Split
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.task import Judged, Task
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products
-from sonde.data.store import Store
+from sonde.data.store import Store, StoredColumn
 from sonde.data.texts import raw_texts
 from sonde.evaluate.baselines import run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
@@ -76,6 +76,7 @@ def _rivals(
         judged.rows,
         seed=prepared.recipe.seed,
         texts=lambda asked: raw_texts(read, prepared.source, asked),
+        steps=lambda name, asked: _steps(prepared.data.store[name], asked),
     )
     notes = {name: result.note for name, result in found.items() if result.note}
     return {name: result.predicted for name, result in found.items()}, notes
@@ -136,6 +137,13 @@ def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
             at = numbers[start : start + BATCH]
             yield chunk.take(pa.array(at)).append_column("#row", pa.array(at + first))
         first += chunk.num_rows
+
+
+def _steps(column: StoredColumn, rows: np.ndarray) -> Ragged:
+    """Sequences of some rows."""
+    taken = column.take(rows)
+    assert taken.starts is not None and taken.lengths is not None, "its rows differ in length"
+    return Ragged(taken.values, taken.starts, taken.lengths)
 
 
 def _encoded(store: Store, rows: np.ndarray) -> Arrays:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 import sonde
-from sonde.contracts.data import RowError
+from sonde.contracts.data import Ragged, RowError
+from sonde.contracts.task import Design
 from sonde.core.errors import DataError, SondeError
-from sonde.core.port import TOKENS
+from sonde.core.port import PAD, TOKENS, UNKNOWN
 from sonde.data.sources.conll import Conll
 from sonde.metrics._stretches import Scheme
 from sonde.metrics.entity_f1 import EntityF1
 from sonde.metrics.token_accuracy import TokenAccuracy
+from sonde.tasks._tags import commonest
+from sonde.workflow.verdict import read_verdict
 
 LABELS = ("B-LOC", "B-PER", "E-PER", "I-LOC", "I-PER", "O", "S-LOC")
 
@@ -129,6 +132,44 @@ def test_a_tagger_finds_names_and_is_judged_by_whole_ones(run: sonde.Run) -> Non
     report = (run.path / "report.html").read_text()
     assert "By kind" in report
     assert "LOC" in report
+
+
+def ragged(rows: list[list[int]]) -> Ragged:
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return Ragged(
+        np.array([step for row in rows for step in row], np.uint16),
+        np.cumsum(lengths) - lengths,
+        lengths,
+    )
+
+
+def test_the_rival_gives_each_word_its_commonest_label() -> None:
+    a, b, c = 5, 6, 9
+    first, second, third = TOKENS, TOKENS + 1, TOKENS + 2
+    known = {
+        "words": ragged([[a, b, a], [a, b], [], [UNKNOWN, b], [c, c]]),
+        "labels": ragged([[second, first, third], [second, third], [], [third, third], [first]]),
+    }
+    asked = {"words": ragged([[b, a, UNKNOWN], [], [c, 40]])}
+    nothing = np.zeros((5, 0), np.float32), np.zeros(0, bool), {}
+    found = commonest(
+        Design(*nothing, steps=known.__getitem__),
+        Design(*nothing, steps=asked.__getitem__),
+        0,
+        words="words",
+        labels="labels",
+    )
+    usual = third  # c's row has not as many labels as words; nobody has met 40
+    assert found["tags"].tolist() == [[third, second, third], [PAD] * 3, [usual, usual, PAD]]
+
+
+def test_the_rival_stands_beside_the_tagger(run: sonde.Run) -> None:
+    verdict = read_verdict(run.directory)
+    assert verdict is not None
+    rival = verdict.baselines["commonest label"]
+    assert rival.keys() == verdict.scores.keys()
+    assert 0 < float(rival["entity f1"]) < float(verdict.scores["entity f1"])
+    assert verdict.notes == {"commonest label": "without shapes"}, "it reads the words alone"
 
 
 def test_an_answer_has_words_labels_and_the_characters_of_entities(run: sonde.Run) -> None:
