@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from sonde import __version__
 from sonde.app.commands.compare import compare
@@ -26,7 +26,7 @@ from sonde.app.commands.schema import schema
 from sonde.app.commands.seal import seal
 from sonde.app.commands.train import train
 from sonde.app.output import STDIN, complain, noticed
-from sonde.core.errors import SondeError, UsageError
+from sonde.core.errors import SondeError, UsageError, listed
 from sonde.core.notice import listening
 
 app = App(
@@ -55,7 +55,7 @@ def run(argv: list[str]) -> int:
             app(argv, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # here and not when Python ends, where nobody would hear of a fault
     except CycloptsError as error:
-        return complain(UsageError(f"{error} See  sonde --help"), as_json)
+        return complain(UsageError(_in_words(error)), as_json)
     except SondeError as error:
         return complain(error, as_json)
     except BrokenPipeError:
@@ -71,6 +71,18 @@ def run(argv: list[str]) -> int:
         )
         return complain(fault, as_json)
     return 0
+
+
+def _in_words(error: CycloptsError) -> str:
+    """What is wrong with a command line, and what to do."""
+    command = " ".join(["sonde", *(error.command_chain or ())])
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return (
+            f"got {listed(error.unused_tokens)}, which belongs to no option. An option that may "
+            "come with several values is repeated for each, such as  --set a=1 --set b=2 . See  "
+            f"{command} --help"
+        )
+    return f"{error} See  {command} --help"
 
 
 def _drop_output() -> None:

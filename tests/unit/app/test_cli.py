@@ -141,6 +141,21 @@ def test_help_imports_no_torch(words: list[str], home: Path) -> None:
     assert not done.stderr
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    (["train", "rows.csv", "--set", "seed=1", "task.target=x"],
+     "got task.target=x, which belongs to no option. An option that may come with several values "
+     "is repeated for each, such as  --set a=1 --set b=2 . See  sonde train --help"),
+    (["train", "rows.csv", "--target"], "See  sonde train --help"),
+    (["trian", "rows.csv"], 'Did you mean "train"?'),
+])  # fmt: skip
+def test_a_wrong_command_line_is_told_how_to_be_right(
+    words: list[str], told: str, shell: Shell
+) -> None:
+    code, _, err = shell(*words)
+    assert code == 2
+    assert told in err
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(UsageError, 2), (DataError, 65), (DamagedBundle, 65), (MissingPackage, 69), (SondeError, 70),
