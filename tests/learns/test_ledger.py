@@ -200,7 +200,8 @@ def test_every_row_has_a_recipe_of_its_own() -> None:
 
 def test_a_training_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way on the textbook's line, in a process of its own, then from the ledger."""
-    row = Row("textbook-line", "y = 2x + 0.33: RMSE", "rmse", DOLLARS, "", tolerance=0.5)
+    row = Row("textbook-line", "y = 2x + 0.33: RMSE", "rmse", DOLLARS, "", tolerance=0.5,
+              told={"rmse": "RMSE"})  # fmt: skip
     monkeypatch.setattr(results, "ROWS", (row,))
     monkeypatch.setattr(results, "DOCS", tmp_path)
     monkeypatch.setattr(results, "RUNS", tmp_path / "runs")
@@ -212,6 +213,9 @@ def test_a_training_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert entry["peak_bytes"] > 2**20
     assert entry["seconds"] > entry["training_seconds"] > 0
     assert abs(entry["score"] / entry["closed_form"] - 1) < 0.5
+    value, low, high = entry["gains"]["mean"]["rmse"]
+    assert 0 < low < value < high, "a line is better than no line"
+    assert "| textbook-line | mean | RMSE |" in (tmp_path / "results.md").read_text()
 
 
 def test_what_an_attempt_imported_counts_though_it_was_killed(tmp_path: Path) -> None:
