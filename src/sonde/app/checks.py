@@ -10,6 +10,7 @@ from sonde.core.errors import RecipeError, StorageError
 from sonde.core.registry import registry
 from sonde.core.text import from_yaml, read_text
 from sonde.data.sources._files import expand, is_pattern, located
+from sonde.data.sources._site import Site
 from sonde.data.sources._within import into_archive
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
@@ -18,8 +19,16 @@ _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model
 
 
 def is_recipe(path: str) -> bool:
-    """Whether a path names a recipe rather than data."""
-    return Path(path).suffix.lower() in _RECIPE_SUFFIXES
+    """Whether a path names a recipe rather than data; JSON may be either."""
+    suffix = Path(path).suffix.lower()
+    return suffix in _RECIPE_SUFFIXES and not (suffix == ".json" and _is_data(path))
+
+
+def _is_data(path: str) -> bool:
+    """Whether JSON is a list, as no recipe is, or of a form that a source knows."""
+    from sonde.data.guess import recognised
+
+    return Site(path).head.lstrip().startswith("[") or recognised(path) is not None
 
 
 def read_recipe(path: str) -> dict[str, Any]:

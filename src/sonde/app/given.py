@@ -20,6 +20,11 @@ _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", 
            ".feather", ".ipc")  # fmt: skip
 
 
+_PLAIN = (".txt", ".text", ".md")
+_MARK = "\ufeff"
+_NO_JSON = "not JSON: {}. Give objects with named fields."
+
+
 @dataclass
 class Given:
     """Rows to be answered.
@@ -50,11 +55,11 @@ def given(task: Task, paths: Sequence[str]) -> Given:
     files: list[str] = []
     for path in paths:
         if path == STDIN:
-            rows += _from_json(sys.stdin.read(), "stdin")
-        elif path.endswith(_JSON):
-            rows += _from_json(Path(path).read_text(encoding="utf-8"), path)
-        elif path.endswith(_TABLES):
-            rows += _from_table(path, task.given)
+            rows += _from_json(sys.stdin.read().removeprefix(_MARK), "stdin")
+        elif path.lower().endswith(_JSON):
+            rows += _from_json_file(path, task)
+        elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
+            rows += _from_source(path, task)
         elif len(task.given) == 1:
             shown = list(_pictures(path))
             rows += [{task.given[0]: file} for file in shown]
@@ -95,17 +100,34 @@ def _pictures(path: str) -> Iterator[str]:
     yield from sorted(found, key=natural)
 
 
+def _is_text(task: Task) -> bool:
+    """Whether a row is one text."""
+    reading = [column for column in task.columns.values() if task.given[0] in column.reads]
+    return len(task.given) == 1 and any(column.port.kind == "sequence" for column in reading)
+
+
+def _from_json_file(path: str, task: Task) -> list[dict[str, Any]]:
+    """Objects; or rows as a source of that form reads them, such as questions and contexts."""
+    from sonde.data.guess import recognised
+    from sonde.data.sources._encoding import decoded
+
+    if path.lower().endswith(".json") and recognised(path) is not None:
+        return _from_source(path, task)
+    try:
+        content = decoded(Path(path).read_bytes())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: {error}. Save it as UTF-8.") from None
+    return _from_json(content.removeprefix(_MARK), path)
+
+
 def _from_json(content: str, where: str) -> list[dict[str, Any]]:
     """An object, a list of objects, or one object a line."""
     try:
         rows = json.loads(content)
-    except json.JSONDecodeError:
-        try:
-            rows = [json.loads(line) for line in content.splitlines() if line.strip()]
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: not JSON: {error}. Give objects with named fields."
-            ) from None
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":  # behind a first object: one a line
+            raise DataError(f"{where}: {_NO_JSON.format(error)}") from None
+        rows = list(_lines_of_json(content, where))
     rows = rows if isinstance(rows, list) else [rows]
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -113,12 +135,27 @@ def _from_json(content: str, where: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _from_table(path: str, given: tuple[str, ...]) -> list[dict[str, Any]]:
-    from sonde.data.guess import guess_source
+def _lines_of_json(content: str, where: str) -> Iterator[Any]:
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                told = _NO_JSON.format(f"{error.msg}, at column {error.colno}")
+                raise DataError(f"{where}, line {number:,}: {told}") from None
 
+
+def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
+    """Rows of a table, or of texts in a form that is recognised; else a text file is one text."""
+    from sonde.data.guess import guess_source
+    from sonde.data.sources._encoding import decoded
+
+    given, text = task.given, _is_text(task) and path.lower().endswith(_PLAIN)
     source = guess_source(path)
     known = {field.name for field in source.fields()}
     names = [name for name in given if name in known]
+    if not names and text:
+        return [{given[0]: decoded(Path(path).read_bytes()).replace("\r\n", "\n").strip()}]
     if not names:  # rows without a single field would be no rows at all
         raise DataError(
             f"{path} has none of the fields this model reads: {listed(given, 30)}. "

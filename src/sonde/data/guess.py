@@ -53,12 +53,12 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or _recognised(path) or Folder(path)
+        return _guess_folder(path) or recognised(path) or Folder(path)
     if into_archive(path) is not None:
         return Table(path)
     if not is_pattern(path) and not place.exists():
         raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
-    if (surely := _recognised(path)) is not None:
+    if (surely := recognised(path)) is not None:
         return surely
     first = expand(path)[0]
     suffixes = [s.lower() for s in PurePath(first).suffixes]
@@ -76,6 +76,11 @@ def guess_source(path: str) -> Source:
         raise UsageError(
             f"{path}: one array; name it and its labels in a recipe:  source: {{kind: arrays, "
             f"train: {{image: {path}, label: ...}}}}"
+        )
+    if suffix == ".json":
+        raise UsageError(
+            f"{path}: JSON that is neither a recipe nor of a form that is known, such as SQuAD's. "
+            "Rows are read from JSON lines: an object on each line, in a file that ends with .jsonl"
         )
     return Table(path)
 
@@ -123,8 +128,8 @@ def _guess_folder(path: str) -> RowFiles | None:
     return formats[0].parse(told) if told else formats[0](path)
 
 
-def _recognised(path: str) -> Source | None:
-    """A source that is sure to be of its form: a new one is found without an edit here."""
+def recognised(path: str) -> Source | None:
+    """A source that is sure of its form at a path: a new one is found without an edit here."""
     site = Site(path)
     for kind in registry("source"):
         if issubclass(kind, Recognised):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,15 +66,22 @@ TextsOf = Callable[[np.ndarray], Mapping[str, Sequence[str]]]
 """(n,) row numbers -> raw field -> their texts; nothing where no input is a text."""
 
 
+class Held(NamedTuple):
+    """What the rivals' rows are taken from, asked for no more training rows than are fitted on.
+
+    Attributes:
+        encoded: gives inputs and targets of rows that have a fixed number of values.
+        texts: gives the raw texts of rows.
+        steps: gives sequences of rows; of test rows no more than inputs are asked for.
+    """
+
+    encoded: Encodings
+    texts: TextsOf | None = None
+    steps: StepsOf | None = None
+
+
 def run_baselines(
-    task: Task,
-    encoded: Encodings,
-    train: np.ndarray,
-    test: np.ndarray,
-    *,
-    seed: int,
-    texts: TextsOf | None = None,
-    steps: StepsOf | None = None,
+    task: Task, held: Held, train: np.ndarray, test: np.ndarray, *, seed: int
 ) -> dict[str, BaselineResult]:
     """Each baseline of a bound task, fitted on training rows, asked about test rows.
 
@@ -84,14 +92,12 @@ def run_baselines(
 
     Args:
         task: bound to fitted columns.
-        encoded: gives inputs and targets of rows, of no more training rows than are fitted on.
+        held: gives the rows.
         train: (N,) numbers of the training rows.
         test: (n,) numbers of the test rows; their targets are not looked at.
         seed: of the sample and of the estimators.
-        texts: gives the raw texts of rows.
-        steps: gives sequences of rows; of test rows no more than inputs are asked for.
     """
-    rivals = task.baselines()
+    rivals, (encoded, texts, steps) = task.baselines(), held
     found = {} if texts is None else _on_texts(task, encoded, (train, test), texts, seed)
     if not rivals:
         return found

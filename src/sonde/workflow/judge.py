@@ -12,12 +12,13 @@ import pyarrow as pa
 from sonde.contracts.data import Ragged, Source, Split
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.task import Judged, Task
+from sonde.core.errors import DataError, listed
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products
-from sonde.data.store import Store, StoredColumn
+from sonde.data.store import Store, StoredColumn, check_fields
 from sonde.data.texts import raw_texts
-from sonde.evaluate.baselines import run_baselines
+from sonde.evaluate.baselines import Held, run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
 from sonde.run.bundle import BATCH, Bundle
 from sonde.run.directory import RunDirectory
@@ -69,15 +70,13 @@ def _rivals(
 ) -> tuple[dict[str, Arrays], dict[str, str]]:
     """What simple methods answer to the same rows, and what a reader must know of each."""
     read = [task.columns[name] for name in task.inputs if name in task.columns]
-    found = run_baselines(
-        task,
+    held = Held(
         lambda asked: _encoded(prepared.data.store, asked),
-        prepared.parts.train,
-        judged.rows,
-        seed=prepared.recipe.seed,
-        texts=lambda asked: raw_texts(read, prepared.source, asked),
-        steps=lambda name, asked: _steps(prepared.data.store[name], asked),
+        lambda asked: raw_texts(read, prepared.source, asked),
+        lambda name, asked: _steps(prepared.data.store[name], asked),
     )
+    seed = prepared.recipe.seed
+    found = run_baselines(task, held, prepared.parts.train, judged.rows, seed=seed)
     notes = {name: result.note for name, result in found.items() if result.note}
     return {name: result.predicted for name, result in found.items()}, notes
 
@@ -123,10 +122,17 @@ def judge_rows(bundle: Bundle, source: Source, *, seed: int = 0) -> tuple[Judged
 
 
 def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
-    """Rows whose targets are known, in small chunks, with their numbers."""
+    """Rows whose targets are known, in small chunks, with their numbers.
+
+    Raises:
+        UnknownColumn: the source lacks a field of the targets or the inputs.
+        DataError: no row's targets are known.
+    """
     import pyarrow.compute as pc
 
-    first = 0
+    asked = [task.columns[n] for n in (*task.targets, *task.inputs) if n in task.columns]
+    check_fields(source, dict.fromkeys(field for column in asked for field in column.reads))
+    first, found = 0, 0
     for chunk in source.scan(None):
         known = {name: np.ones(chunk.num_rows, bool) for name in task.targets}
         for name in known:
@@ -137,6 +143,12 @@ def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
             at = numbers[start : start + BATCH]
             yield chunk.take(pa.array(at)).append_column("#row", pa.array(at + first))
         first += chunk.num_rows
+        found += len(numbers)
+    if not found:
+        raise DataError(
+            f"{source.title}: none of its {first:,} rows has {listed(task.targets)}, so there is "
+            "nothing to judge by"
+        )
 
 
 def _steps(column: StoredColumn, rows: np.ndarray) -> Ragged:

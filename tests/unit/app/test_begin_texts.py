@@ -10,10 +10,13 @@ from tests.unit.data.sources.test_told_forms import CONLL, NAMES, PROSE, SQUAD, 
 
 import sonde
 from sonde.app.begin import begin
-from sonde.core.errors import UsageError
+from sonde.app.checks import is_recipe
+from sonde.app.given import _from_json, given
+from sonde.core.errors import DataError, UnknownColumn, UsageError
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
 from sonde.data.show import render
+from sonde.workflow.judge import judge_rows
 
 FILES = {"play.txt": PROSE, "names.txt": NAMES, "q.json": SQUAD, "news.conll": CONLL}
 
@@ -81,6 +84,33 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
         run_dir=tmp_path / "run",
     )
     assert run.scores["bleu"].rows == 40
+    task = run.bundle.task
+    assert len(given(task, [path]).rows or ()) == 120
+    (tmp_path / "one.jsonl").write_bytes('{"en": "Caf\u00e9"}\n'.encode("latin-1"))
+    (tmp_path / "note.txt").write_bytes("\ufeffA boat\r\nagain.\r\n".encode())
+    read = given(task, [str(tmp_path / "one.jsonl"), str(tmp_path / "note.txt")]).rows
+    assert read == [{"en": "Caf\u00e9"}, {"en": "A boat\nagain."}]
+    with pytest.raises(DataError, match=r"test\.en has none of the fields"):
+        given(task, [f"{path}/test.en"])
+    (tmp_path / "two.jsonl").write_text('{"en": "a boat"}\n')
+    with pytest.raises(UnknownColumn, match="no column 'de'"):
+        judge_rows(run.bundle, guess_source(str(tmp_path / "two.jsonl")))
+
+
+@pytest.mark.parametrize(("content", "recipe"), [
+    ('{"task": {"kind": "write"}}', True), ("{}", True), ("not JSON", True),
+    ('[{"text": "a"}]', False), (SQUAD, False),
+])  # fmt: skip
+def test_json_may_be_a_recipe_or_data(content: str, recipe: bool, tmp_path: Path) -> None:
+    (tmp_path / "q.json").write_text(content)
+    assert is_recipe(str(tmp_path / "q.json")) == recipe
+
+
+def test_json_lines_say_which_line_is_none() -> None:
+    with pytest.raises(DataError, match="stdin, line 3: not JSON"):
+        _from_json('{"a": 1}\n\nnone\n', "stdin")
+    with pytest.raises(DataError, match="stdin: not JSON"):
+        _from_json("none", "stdin")
 
 
 def test_a_book_trains_from_its_path(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sonde.data.columns.category import Category
 from sonde.data.columns.number import Number
 from sonde.evaluate import baselines as module
 from sonde.evaluate._design import features
-from sonde.evaluate.baselines import BaselineResult, run_baselines
+from sonde.evaluate.baselines import BaselineResult, Held, run_baselines
 from sonde.tasks.classification import Classification
 
 
@@ -67,7 +67,7 @@ def answered(task: Task, train: Arrays, test: Arrays, *, seed: int) -> dict[str,
     total, asked = (len(next(iter(part.values()))) for part in (train, test))
     return run_baselines(
         task,
-        lambda rows: {name: array[rows] for name, array in both.items()},
+        Held(lambda rows: {name: array[rows] for name, array in both.items()}),
         np.arange(total),
         np.arange(total, total + asked),
         seed=seed,

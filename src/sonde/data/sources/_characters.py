@@ -47,11 +47,21 @@ def lines(path: str, encoding: str) -> Iterator[str]:
         yield rest.removesuffix("\r")
 
 
+def _with_plain_ends(texts: Iterator[str]) -> Iterator[str]:
+    r"""The same characters with \n for \r\n, wherever the parts are cut."""
+    before = ""
+    for text in texts:
+        whole = before + text
+        before = "\r" if whole.endswith("\r") else ""
+        yield whole.removesuffix("\r").replace("\r\n", "\n")
+    yield before
+
+
 def pieces(path: str, encoding: str, length: int) -> Iterator[str]:
     """The whole text in pieces of so many characters, the last one shorter."""
     held: list[str] = []
     count = 0
-    for text in characters(path, encoding):
+    for text in _with_plain_ends(characters(path, encoding)):
         held.append(text)
         count += len(text)
         if count < length:

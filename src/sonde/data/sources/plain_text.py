@@ -48,7 +48,7 @@ class PlainText(InParts, Recognised):
 
     endings: ClassVar[Collection[str]] = _ENDINGS
     untitled: ClassVar[str] = "text"
-    scan_version: ClassVar[int | None] = 1
+    scan_version: ClassVar[int | None] = 2
 
     path: str
     """A file, packed with gzip or not; several by a pattern such as `plays-*.txt`; or a folder of

@@ -38,12 +38,13 @@ def test_a_line_is_a_row(tmp_path: Path) -> None:
 def test_pieces_are_the_whole_text(
     length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where a character of several bytes lies across two reads."""
+    """Also where a character of several bytes, or an end of a line, lies across two reads."""
     monkeypatch.setattr(_files, "CHUNK", 5)
     monkeypatch.setattr("sonde.data.sources._within.CHUNK", 5)
-    whole = "Élan — Straße\n\n我爱你 \U0001f600 end\r\n"
+    written = "Élan — Straße\r\n\r\n\r 我爱\r你 \U0001f600 end\r\n\r"
+    whole = written.replace("\r\n", "\n")
     path = tmp_path / "play.txt.gz"
-    path.write_bytes(gzip.compress(whole.encode()))
+    path.write_bytes(gzip.compress(written.encode()))
     texts, places, errors = read(PlainText(str(path), unit="piece", length=length))
     assert "".join(texts) == whole and not errors
     assert all(len(text) == length for text in texts[:-1])
