@@ -109,10 +109,13 @@ class Ledger:
         return any(entry.key == key and entry.seed == seed for entry in self)
 
     def newest(self, row: str) -> list[Entry]:
-        """The entries, by seed, that have the key of the row's last one."""
+        """The last entry of each seed, by seed, of the recipe that the row's last one has.
+
+        Code changes between long trainings: the page says where seeds are of more than one version.
+        """
         of_row = [entry for entry in self if entry.row == row]
-        same = [entry for entry in of_row if entry.key == of_row[-1].key]
-        return sorted(same, key=lambda entry: entry.seed)
+        last = {entry.seed: entry for entry in of_row if entry.recipe == of_row[-1].recipe}
+        return sorted(last.values(), key=lambda entry: entry.seed)
 
     def _drop_half_line(self) -> None:
         if not self.path.exists():
@@ -129,8 +132,8 @@ def present_key(row: Row, ledger: Ledger, package: Path) -> Key:
     Which code counts is known from the row's last entry. A file that did not exist then comes in
     only through another that has changed, or as a new kind in a registry.
     """
-    newest = ledger.newest(row.name)
-    code = code_hash(package, newest[-1].modules if newest else None)
+    modules = [entry.modules for entry in ledger if entry.row == row.name]
+    code = code_hash(package, modules[-1] if modules else None)
     return recipe_key(row, code)
 
 

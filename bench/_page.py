@@ -44,7 +44,7 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     """The page as Markdown.
 
     Args:
-        ledger: of which the newest key of each row is shown.
+        ledger: of which the newest recipe of each row is shown.
         present: row name -> the key an entry made now would have.
         rows: to show, in this order.
     """
@@ -54,7 +54,7 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     lines = [_HEAD, *(f"| {' | '.join(cells)} |" for cells in table), ""]
     for row in rows:
         lines += _remarks(row, newest[row.name], present[row.name])
-    lines += _of_older_code(newest, present)
+    lines += _of_code(newest, present)
     lines += _beside([(row, newest[row.name]) for row in rows])
     lines += ["", "## Measured on", ""]
     machines = [in_words(entry.machine) for entries in newest.values() for entry in entries]
@@ -106,7 +106,7 @@ def _beaten(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool
     if not row.rival:
         return True
     if row.share is None:
-        return _apart(entries, rivals)
+        return _apart(entries, rivals) if rivals else _gained(row, entries)
     if not rivals:
         return False
     return fmean(e.score for e in entries) <= row.share * fmean(e.score for e in rivals)
@@ -123,6 +123,13 @@ def _apart(entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool:
     """Whether seed 0 lies above the rival's, intervals and all: more than a paired one asks."""
     edges = [e.low for e in entries if e.seed == 0] + [e.high for e in rivals if e.seed == 0]
     return len(edges) == 2 and None not in edges and edges[0] > edges[1]  # type: ignore[operator]
+
+
+def _gained(row: Row, entries: Sequence[Entry]) -> bool:
+    """Whether seed 0 is better than the rival on the same rows, the paired interval and all."""
+    first = next((entry for entry in entries if entry.seed == 0), None)
+    gain = ((first and first.gains) or {}).get(row.rival, {}).get(row.score)
+    return gain is not None and gain[1] is not None and gain[1] > 0
 
 
 def _interval(row: Row, entries: Sequence[Entry]) -> str:
@@ -174,11 +181,15 @@ def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
     return [f"- {row.name}: {'; '.join(lines)}."] if lines else []
 
 
-def _of_older_code(newest: Mapping[str, Sequence[Entry]], present: Mapping[str, Key]) -> list[str]:
-    """Which rows were run with other code than there is now; the ledger says which code."""
-    older = [
-        name
-        for name, entries in newest.items()
-        if entries and entries[0].key.code != present[name].code
-    ]
-    return [f"- Run with older code than there is now: {', '.join(older)}."] if older else []
+def _of_code(newest: Mapping[str, Sequence[Entry]], present: Mapping[str, Key]) -> list[str]:
+    """Which rows were run with other code than there is now, and which with several versions of it.
+
+    The ledger says which.
+    """
+    codes = {name: {entry.code for entry in entries} for name, entries in newest.items()}
+    older = [name for name, found in codes.items() if found - {present[name].code}]
+    several = [name for name, found in codes.items() if len(found) > 1]
+    lines = [f"- Run with older code than there is now: {', '.join(older)}."] if older else []
+    if several:
+        lines.append(f"- Seeds by more than one version of the code: {', '.join(several)}.")
+    return lines

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench._ledger import Entry, Ledger, code_hash, present_key, recipe_key
+from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key
 from bench._page import page
 from bench._rows import ROOT, ROWS, SEEDS, Row, example
 
@@ -79,18 +80,18 @@ def _trained(row: Row, seed: int) -> Entry | None:
         if not (ROOT / made).exists():
             subprocess.run([sys.executable, f"examples/{script}"], cwd=ROOT, check=True)
     whole = recipe_key(row, code_hash(PACKAGE))  # a run is gone on with by equal code alone
-    run = RUNS / f"{row.name}-{seed}-{whole.recipe}-{whole.code}"
+    run = _run(whole, seed)
     result = run.with_suffix(".json")
     job = {
         "recipe": str(row.recipe),
         "needs": {
-            named: [str(example(name)), str(RUNS / f"{name}-{seed}-{whole.recipe}-{whole.code}")]
+            named: [str(example(name)), str(_run(whole._replace(row=name), seed))]
             for named, name in row.needs.items()
         },
         "how": row.how,
         "score": row.score,
         "told": list(row.told),
-        "beside": _beside(row, seed, whole.code),
+        "beside": _beside(row, seed, whole.code) if row.told else {},
         "closed_form": row.tolerance is not None,
         "seed": seed,
         "run_dir": str(run),
@@ -105,16 +106,22 @@ def _trained(row: Row, seed: int) -> Entry | None:
     return Entry(**key._asdict(), seed=seed, finished=finished, **measured)
 
 
+def _run(key: Key, seed: int) -> Path:
+    """The folder of a training."""
+    return RUNS / f"{key.row}-{seed}-{key.recipe}-{key.code}"
+
+
 def _beside(row: Row, seed: int, code: str) -> dict[str, str]:
     """The run of the row that this one stands beside, by name, where it has been trained."""
-    if not row.beside:
-        return {}
-    other = next(each for each in ROWS if each.name == row.beside)
-    run = RUNS / f"{other.name}-{seed}-{recipe_key(other, code).recipe}-{code}"
-    if run.exists():
-        return {other.name: str(run)}
-    print(f"{row.name}, seed {seed}: not compared, {other.name} is not trained by this code")
-    return {}
+    found = {}
+    for other in ROWS:
+        if other.name in (row.beside, row.rival):
+            run = _run(recipe_key(other, code), seed)
+            if run.exists():
+                found[other.name] = str(run)
+            else:
+                print(f"{row.name}, seed {seed}: {other.name} is not trained by this code")
+    return found
 
 
 if __name__ == "__main__":

@@ -82,10 +82,13 @@ def test_half_a_line_is_no_entry_and_the_next_one_is_whole(ledger: Ledger) -> No
         assert [entry.seed for entry in ledger] == [0, 1]
 
 
-def test_the_newest_key_is_shown_and_older_ones_are_not_mixed_in(ledger: Ledger) -> None:
-    for entry in (ENTRY, replace(ENTRY, seed=1), replace(ENTRY, code="c2", score=0.5)):
+def test_the_newest_recipe_is_shown_with_the_last_entry_of_each_seed(ledger: Ledger) -> None:
+    older, other = replace(ENTRY, recipe="r0", seed=2), replace(ENTRY, seed=1)
+    for entry in (older, ENTRY, other, replace(ENTRY, code="c2", score=0.5)):
         ledger.append(entry)
-    assert [(entry.code, entry.seed) for entry in ledger.newest("digits")] == [("c2", 0)]
+    shown = [(entry.recipe, entry.code, entry.seed) for entry in ledger.newest("digits")]
+    assert shown == [("r1", "c2", 0), ("r1", "c1", 1)]
+    assert "more than one version of the code: digits." in page(ledger, NOW, [DIGITS])
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,21 @@ def test_work_is_the_measure_where_it_is_asked() -> None:
     assert verdict(row, [replace(entry, work=999.0) for entry in every]) == "met"
     assert verdict(row, [replace(entry, work=1001.0) for entry in every]) == "**MISSED**"
     assert verdict(row, every) == "**MISSED**", "what was not counted is not met"
+
+
+@pytest.mark.parametrize(("gain", "expected"), [
+    ([0.02, 0.01, 0.03], "met"),
+    ([0.02, -0.01, 0.05], "**MISSED**"),
+    ([0.5, None, None], "**MISSED**"),
+])  # fmt: skip
+def test_a_simple_rival_is_beaten_where_the_paired_interval_says_so(
+    gain: list[float | None], expected: str
+) -> None:
+    row = replace(DIGITS, must=None, rival="linear")
+    every = [replace(ENTRY, seed=seed, gains={"linear": {"accuracy": gain}}) for seed in SEEDS]
+    assert row.must_in_words == "better than linear"
+    assert verdict(row, every) == expected
+    assert verdict(row, [replace(entry, gains=None) for entry in every]) == "**MISSED**"
 
 
 def test_an_interval_of_an_error_is_turned_round() -> None:

@@ -10,7 +10,6 @@ from sonde.core.errors import RecipeError, StorageError
 from sonde.core.registry import registry
 from sonde.core.text import from_yaml, read_text
 from sonde.data.sources._files import expand, is_pattern, located
-from sonde.data.sources._site import Site
 from sonde.data.sources._within import into_archive
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
@@ -26,7 +25,8 @@ def is_recipe(path: str) -> bool:
 
 def _is_data(path: str) -> bool:
     """Whether JSON is a list, as no recipe is, or of a form that a source knows."""
-    from sonde.data.guess import recognised
+    from sonde.data.guess import recognised  # it imports numpy and pyarrow
+    from sonde.data.sources._site import Site
 
     return Site(path).head.lstrip().startswith("[") or recognised(path) is not None
 

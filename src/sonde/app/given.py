@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 _JSON = (".json", ".jsonl", ".ndjson")
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
            ".feather", ".ipc")  # fmt: skip
-
-
-_PLAIN = (".txt", ".text", ".md")
-_MARK = "\ufeff"
 _NO_JSON = "not JSON: {}. Give objects with named fields."
 
 
@@ -55,7 +51,7 @@ def given(task: Task, paths: Sequence[str]) -> Given:
     files: list[str] = []
     for path in paths:
         if path == STDIN:
-            rows += _from_json(sys.stdin.read().removeprefix(_MARK), "stdin")
+            rows += _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin")
         elif path.lower().endswith(_JSON):
             rows += _from_json_file(path, task)
         elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
@@ -102,22 +98,33 @@ def _pictures(path: str) -> Iterator[str]:
 
 def _is_text(task: Task) -> bool:
     """Whether a row is one text."""
-    reading = [column for column in task.columns.values() if task.given[0] in column.reads]
-    return len(task.given) == 1 and any(column.port.kind == "sequence" for column in reading)
+    if len(task.given) != 1:
+        return False
+    reading = (column for column in task.columns.values() if task.given[0] in column.reads)
+    return any(column.port.kind == "sequence" for column in reading)
 
 
 def _from_json_file(path: str, task: Task) -> list[dict[str, Any]]:
     """Objects; or rows as a source of that form reads them, such as questions and contexts."""
     from sonde.data.guess import recognised
-    from sonde.data.sources._encoding import decoded
 
     if path.lower().endswith(".json") and recognised(path) is not None:
         return _from_source(path, task)
+    return _from_json(_characters(path), path)
+
+
+def _characters(path: str) -> str:
+    """A file's characters.
+
+    Raises:
+        DataError: they are not of the encoding that its first bytes name.
+    """
+    from sonde.data.sources._encoding import decoded
+
     try:
-        content = decoded(Path(path).read_bytes())
+        return decoded(Path(path).read_bytes())
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {error}. Save it as UTF-8.") from None
-    return _from_json(content.removeprefix(_MARK), path)
 
 
 def _from_json(content: str, where: str) -> list[dict[str, Any]]:
@@ -146,16 +153,19 @@ def _lines_of_json(content: str, where: str) -> Iterator[Any]:
 
 
 def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
-    """Rows of a table, or of texts in a form that is recognised; else a text file is one text."""
-    from sonde.data.guess import guess_source
-    from sonde.data.sources._encoding import decoded
+    """Rows of a table, or of texts in a form that is recognised.
 
-    given, text = task.given, _is_text(task) and path.lower().endswith(_PLAIN)
-    source = guess_source(path)
+    A file of one line has no rows below a header: for a model of texts the line is the text.
+    """
+    from sonde.data.guess import guess_source
+
+    given, source = task.given, guess_source(path)
     known = {field.name for field in source.fields()}
     names = [name for name in given if name in known]
-    if not names and text:
-        return [{given[0]: decoded(Path(path).read_bytes()).replace("\r\n", "\n").strip()}]
+    if not names and _is_text(task) and path.lower().endswith(".txt"):
+        content = _characters(path).strip()
+        if "\n" not in content:
+            return [{given[0]: content}]
     if not names:  # rows without a single field would be no rows at all
         raise DataError(
             f"{path} has none of the fields this model reads: {listed(given, 30)}. "

@@ -135,8 +135,8 @@ def commonest(
     table = np.full(1 + max(word.max(initial=0), asked.values.max(initial=0)), TOKENS, np.int64)
     table[:] = np.bincount(label, minlength=TOKENS + 1).argmax()
     pairs, counts = np.unique(np.stack([word, label]), axis=1, return_counts=True)
-    for at in np.lexsort((-pairs[1], counts)):  # the commonest is written last
-        table[pairs[0, at]] = pairs[1, at]
+    word, label = pairs[:, np.lexsort((-pairs[1], counts))]
+    table[word] = label  # of a word's labels the commonest is written last
     return {"tags": padded(table[asked.values.astype(np.int64)], asked.lengths)}
 
 

@@ -87,9 +87,12 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
     task = run.bundle.task
     assert len(given(task, [path]).rows or ()) == 120
     (tmp_path / "one.jsonl").write_bytes('{"en": "Caf\u00e9"}\n'.encode("latin-1"))
-    (tmp_path / "note.txt").write_bytes("\ufeffA boat\r\nagain.\r\n".encode())
+    (tmp_path / "note.txt").write_bytes("\ufeffA boat again.\r\n".encode())
     read = given(task, [str(tmp_path / "one.jsonl"), str(tmp_path / "note.txt")]).rows
-    assert read == [{"en": "Caf\u00e9"}, {"en": "A boat\nagain."}]
+    assert read == [{"en": "Caf\u00e9"}, {"en": "A boat again."}]
+    (tmp_path / "rows.txt").write_text("English\na boat\na boat\n")
+    with pytest.raises(DataError, match="none of the fields"):  # and no guess that it is one text
+        given(task, [str(tmp_path / "rows.txt")])
     with pytest.raises(DataError, match=r"test\.en has none of the fields"):
         given(task, [f"{path}/test.en"])
     (tmp_path / "two.jsonl").write_text('{"en": "a boat"}\n')

@@ -76,13 +76,13 @@ class Parallel(Recognised):
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Of two languages one is translated into the other, once it is said which into which."""
-        others = [name for name in self.train if name != target]
-        if len(others) != 1 or len(self.train) != 2:
+        if target not in self.train or len(self.train) != 2:
             return {}
+        [source] = (name for name in self.train if name != target)
         pieces = {"kind": "text", "tokens": "bpe", "vocabulary": 8000, "shares": "both"}
         return {
             "columns": dict.fromkeys(self.train, pieces),
-            "task": {"kind": "translate", "source": others[0], "target": target},
+            "task": {"kind": "translate", "source": source, "target": target},
         }
 
     @property
