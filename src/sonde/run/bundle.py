@@ -25,7 +25,7 @@ from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task, stack
 from sonde.core import seed
-from sonde.core.batch import Batch, as_arrays, count, mapped, part
+from sonde.core.batch import Batch, as_arrays, count, mapped
 from sonde.core.code import CODE, code_port
 from sonde.core.errors import DamagedBundle, DataError, UsageError, listed
 from sonde.core.port import ROW
@@ -33,6 +33,7 @@ from sonde.core.registry import registry
 from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
 from sonde.core.text import finite, to_json
 from sonde.data.batches import batch_of
+from sonde.data.pieces import pieces
 from sonde.data.rows import as_rows, from_jsonable, to_jsonable
 from sonde.data.sources._files import located
 from sonde.data.strange import StrangeRows
@@ -44,7 +45,7 @@ BATCH = 256
 """Rows answered at once, unless a caller says otherwise."""
 
 _AT_ONCE = 2**22
-"""Pixels that go through a network at once, where rows are pictures; one row at least."""
+"""Pixels that go through a network at once, padding counted; one row at least."""
 
 _GOLDEN_VALUES = 2**18
 """Numbers that golden rows are answered with at most: a few megabytes; one row at least."""
@@ -237,9 +238,12 @@ class Bundle:
         Raises:
             UsageError: the model has no such layer.
         """
+        codes = []
         with torch.no_grad():
-            code: Tensor = self._encoder(self._batch(self._encoded(rows)))[CODE]
-        return code.flatten(1).float().cpu().numpy()
+            for piece in pieces(self._encoded(rows), _AT_ONCE):
+                code: Tensor = self._encoder(self._batch(piece))[CODE]
+                codes.append(code.flatten(1).float().cpu().numpy())
+        return np.concatenate(codes)
 
     @cached_property
     def _encoder(self) -> nn.Module:
@@ -272,17 +276,16 @@ class Bundle:
 
     def _answered(self, encoded: Mapping[str, Encoded], options: Spec, first: int = 0) -> Arrays:
         """What the task's `predict` gives for encoded rows, numbered from `first` on."""
-        inputs = self._batch(encoded)
-        if inputs:
-            inputs[ROW] = torch.arange(first, first + count(inputs), device=self._device)
         seed.begin("predict")  # a task that draws does so from its own seed option
-        rows = count(inputs)
-        together = rows if self.task.compares else max(1, _AT_ONCE // _largest(inputs))
+        answers = []
         with torch.no_grad():  # not inference mode: a task may adapt, and then needs gradients
-            if together >= rows:
-                return as_arrays(self.task.predict(self.network, inputs, options))
-            parts = [part(inputs, at, at + together) for at in range(0, rows, together)]
-            return stack([as_arrays(self.task.predict(self.network, p, options)) for p in parts])
+            for piece in [encoded] if self.task.compares else pieces(encoded, _AT_ONCE):
+                inputs = self._batch(piece)
+                if inputs:
+                    inputs[ROW] = torch.arange(first, first + count(inputs), device=self._device)
+                    first += count(inputs)
+                answers.append(as_arrays(self.task.predict(self.network, inputs, options)))
+        return stack(answers) if len(answers) > 1 else answers[0]
 
     @property
     def _device(self) -> torch.device:
@@ -326,12 +329,6 @@ class Bundle:
         if not self.task.given:
             return self._answered({}, self.task.Options())
         return stack([self.arrays(from_jsonable(rows))]) if rows else {}
-
-
-def _largest(inputs: Batch) -> int:
-    """Pixels of a row's largest picture; 1 where it has none."""
-    grids = [v.shape[-2:].numel() for v in inputs.values() if isinstance(v, Tensor) and v.ndim == 4]
-    return max([1, *grids])
 
 
 def scores_from(plain: Plain) -> dict[str, Score]:

@@ -46,6 +46,30 @@ def test_few_pictures_at_a_time_are_answered_as_many(
     assert np.abs(parts - whole).max() < 1e-5 and np.abs(alone - whole[:2]).max() < 1e-5
 
 
+def test_a_long_text_is_answered_alone_and_the_others_as_without_it(tmp_path: Path) -> None:
+    texts = [f"{'good' if n % 2 else 'bad'} film {n % 7}" for n in range(40)]
+    recipe = {
+        "columns": {"text": "text", "label": "category"},
+        "task": {"kind": "classification", "target": "label"},
+        "model": {"kind": "textcnn", "maps": 4},
+        "paradigm": {"kind": "supervised", "batch_size": 8, "budget": {"steps": 4}},
+    }
+    rows = pa.table({"text": texts, "label": ["yes", "no"] * 20})
+    bundle = sonde.fit(recipe, rows, run_dir=tmp_path / "run", judge=False).bundle
+    met: list[tuple[int, ...]] = []
+    hook = bundle.network.register_forward_pre_hook(
+        lambda _, given: met.append(tuple(given[0]["text"].values.shape))
+    )
+    long = "film " * 200_000
+    answers = bundle.predict([{"text": text} for text in (*texts[:3], long, *texts[3:6])])
+    hook.remove()
+    assert [rows for rows, _ in met] == [3, 1, 3] and met[1][1] > 100 * met[0][1]
+    alone = bundle.predict([{"text": text} for text in texts[:6]])
+    for one, other in zip(answers[:3] + answers[4:], alone, strict=True):
+        assert one["label"] == other["label"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
 def test_golden_rows_are_as_many_as_their_answers_allow(
     bundle: sonde.Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

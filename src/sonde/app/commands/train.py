@@ -225,7 +225,8 @@ def _plain(
     check_kinds(with_changes({"task": task} if task else {}, changes))
     recipe = begin(there(path), target, task=task, changes=changes)
     told = f", target {', '.join(recipe.task.targets)}" if recipe.task.targets else ""
-    print(f"source     {path}{told}", file=sys.stderr)
+    assert recipe.source is not None, "begun from a path"
+    print(f"source     {path} ({recipe.source.describe()}){told}", file=sys.stderr)
     usual = recipe.task.learns_by == DEFAULT_KINDS["paradigm"]
     rest = {place: value for place, value in changes.items() if place.partition(".")[0] != "task"}
     return with_changes(recipe.dump(), (_WITHOUT_RECIPE if usual else {}) | rest)

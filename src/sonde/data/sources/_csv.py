@@ -94,6 +94,7 @@ def _read_with_care(
             if batch.column(0)[-1].as_py() == _END:
                 stream.came_back = True
                 batch, starts = batch.slice(0, batch.num_rows - 1), starts[:-1]
+            _refuse_joined(path, layout, batch, starts)
             batch = with_nulls(batch, missing)
             yield _without_nul(path, batch, starts, tell) if layout.has_nul else (batch, starts)
     if not stream.came_back:
@@ -253,6 +254,30 @@ def _breaks(batch: pa.RecordBatch) -> np.ndarray:
     """(n,) int64: line breaks inside the values of each row."""
     counts = [pc.fill_null(pc.count_substring(column, "\n"), 0) for column in batch.columns]
     return np.asarray(np.sum([count.to_numpy() for count in counts], axis=0), np.int64)
+
+
+def _refuse_joined(path: str, layout: Layout, batch: pa.RecordBatch, starts: np.ndarray) -> None:
+    """Between tabs a value that holds whole rows is two fields that begin with a quote each.
+
+    Raises:
+        DataError: naming the line.
+    """
+    if layout.delimiter != "\t":
+        return  # a text may hold commas and line breaks
+    tabs = len(layout.names) - 1
+    for column in batch.columns if tabs else ():
+        breaks = pc.count_substring(column, "\n")
+        joined = pc.and_(
+            pc.greater(breaks, 0),
+            pc.equal(pc.count_substring(column, "\t"), pc.multiply(breaks, tabs)),
+        )
+        at = pc.index(joined, True).as_py()
+        if at >= 0:
+            raise DataError(
+                f"{place(path, int(starts[at]))}: a quote ({layout.quote}) is opened and not "
+                f"closed before the row ends, so that {breaks[at].as_py() + 1:,} lines would be "
+                f"one. {_ADVICE}"
+            )
 
 
 def _parse(

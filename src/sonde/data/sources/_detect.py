@@ -3,6 +3,7 @@
 The rules, each of which an option of the source overrides:
 
 - quote: the double quote; the single quote where fields are enclosed in it and none in the other.
+  None between tabs, where quotes would join lines that are rows of equal width without them.
 - delimiter: of tab, `;`, `|` and `,` the one that splits most lines into the same number of
   fields, at least two. At a tie the earlier one in this list wins, since a comma may as well be a
   decimal comma. Where none does, the table has one column.
@@ -68,7 +69,8 @@ class Layout:
         delimiter = DELIMITERS.get(self.delimiter, repr(self.delimiter))
         columns = f"{len(self.names):,} column{'s' if len(self.names) > 1 else ''}"
         header = "header" if self.skip else "no header"
-        return ", ".join([columns, delimiter, self.encoding, header])
+        letters = [] if self.quote else ["quotes are letters"]
+        return ", ".join([columns, delimiter, self.encoding, header, *letters])
 
 
 def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) -> Layout:
@@ -82,6 +84,9 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
     quote = dialect.quote if dialect.quote is not None else find_quote(text.head)
     delimiter = dialect.delimiter or find_delimiter(text.head, quote, text.is_whole)
     every = _split(text.head, delimiter, quote, text.is_whole)
+    plain = _split(text.head, delimiter, "", text.is_whole)
+    if dialect.quote is None and delimiter == "\t" and _joins_rows(every, plain):
+        quote, every = "", plain
     lines = _filled(every)
     if not lines:
         if text.is_whole:
@@ -106,6 +111,14 @@ def find_quote(head: str) -> str:
     return "'" if single and '"' not in head else '"'
 
 
+def _joins_rows(quoted: Sequence[list[str]], plain: Sequence[list[str]]) -> bool:
+    """Whether quotes make fewer lines of what is a table without them: they are letters then."""
+    rows, fewer = _filled(plain), _filled(quoted)
+    is_table = len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
+    joined = any("\n" in cell for row in fewer for cell in row)
+    return is_table and (joined or len(rows) > len(fewer))
+
+
 def find_delimiter(head: str, quote: str, is_whole: bool = True) -> str:
     """The delimiter by the rule above; a comma where lines have one field each."""
     best, best_share = ",", 0.0
@@ -122,19 +135,33 @@ def find_delimiter(head: str, quote: str, is_whole: bool = True) -> str:
 
 
 def is_table(head: str) -> bool:
-    """Whether nine lines of ten have the same number of fields, two or more; also between spaces.
+    """Whether nine lines of ten, of two or more, have the same number of fields, two or more.
 
-    So tables are told from other text, whose commas stand anywhere.
+    Other text has spaces and commas too: what they part is a table where it holds numbers.
     """
     quote = find_quote(head)
     whole = head[: head.rfind("\n") + 1] or head
-    between = [_split(whole, delimiter, quote, True) for delimiter in DELIMITERS]
-    for lines in map(_filled, [*between, [line.split() for line in whole.splitlines()]]):
-        widths = Counter(map(len, lines))
-        width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
-        if width > 1 and count >= 0.9 * len(lines):
+    is_prose = not re.search(r",\S", whole)
+    for delimiter in DELIMITERS:
+        lines = _filled(_split(whole, delimiter, quote, True))
+        if _is_even(lines) and (delimiter != "," or not is_prose or _has_numbers(lines)):
             return True
-    return False
+    words = [line.split() for line in whole.splitlines() if line.strip()]
+    return _is_even(words) and _has_numbers(words)
+
+
+def _is_even(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether nine lines of ten are as wide as each other."""
+    width, count = Counter(map(len, lines)).most_common(1)[0] if lines else (0, 0)
+    return len(lines) > 1 and width > 1 and count >= 0.9 * len(lines)
+
+
+def _has_numbers(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether a field of most lines is a number."""
+    at = Counter(
+        place for line in lines for place, cell in enumerate(line) if _NUMBER.fullmatch(cell)
+    )
+    return max(at.values(), default=0) > len(lines) / 2
 
 
 def has_header(lines: Sequence[Sequence[str]], missing: Collection[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,6 +18,11 @@ HEAD = 1 << 16
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE,
           "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+_OTHERS = bytes([*range(0x80), *range(0xA0, 0x100)])
+"""Bytes that are the same character in Latin-1 and in Windows-1252."""
+
+_NOT_WINDOWS = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 
 _FORMATS = {
     b"PK\x03\x04": "a zip archive (or an Excel file); unpack it, or save the sheet as CSV",
@@ -73,12 +79,12 @@ def decoded(data: bytes, encoding: str | None = None) -> str:
     except UnicodeDecodeError:
         if encoding or marked:
             raise
-        text = data.decode("latin-1")
+        text = data.decode(_eight_bits([data]))
     return text.removeprefix("\ufeff")
 
 
 def read_text(path: str, encoding: str | None = None) -> Text:
-    """The encoding of a file: the one given, else by byte order mark, UTF-8, or Latin-1.
+    """The encoding of a file: the one given, else by byte order mark, UTF-8, or eight bits.
 
     Every byte is looked at, since one that is not UTF-8 may be the last one.
 
@@ -102,7 +108,8 @@ def read_text(path: str, encoding: str | None = None) -> Text:
                 f"{path}: byte {bad:,} is not {found}. Give its `encoding` in the recipe, or "
                 "save the file as UTF-8."
             )
-        found, has_nul = "latin-1", _check(path, "latin-1")[1]
+        found = _eight_bits(chunks(path))
+        has_nul = _check(path, found)[1]
     decoder = codecs.getincrementaldecoder(found)()
     head = decoder.decode(start[:HEAD]).removeprefix("\ufeff")
     _check_readable(path, head)
@@ -114,10 +121,21 @@ def _marked(data: bytes) -> str | None:
     return next((name for mark, name in _MARKS if data.startswith(mark)), None)
 
 
+def _eight_bits(blocks: Iterable[bytes]) -> str:
+    """Latin-1, or Windows-1252, which has quotes and dashes where that has control characters.
+
+    A text that holds none of those bytes reads alike in both.
+    """
+    used: set[int] = set()
+    for block in blocks:
+        used.update(block.translate(None, _OTHERS))
+    return "cp1252" if used and used.isdisjoint(_NOT_WINDOWS) else "latin-1"
+
+
 def _check(path: str, encoding: str) -> tuple[int | None, bool]:
     """About where a byte is not of the encoding (None: nowhere), and whether there is a NUL."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    ascii_alike = encoding in ("utf-8", "latin-1")
+    ascii_alike = encoding in ("utf-8", "latin-1", "cp1252")
     offset, has_nul, pending = 0, False, False
     for data in chunks(path):
         if ascii_alike and not pending and data.isascii():  # decoding would change nothing

@@ -50,7 +50,7 @@ class Conll(InParts, Recognised):
 
     endings: ClassVar[Collection[str]] = _ENDINGS
     untitled: ClassVar[str] = "words"
-    scan_version: ClassVar[int | None] = 1
+    scan_version: ClassVar[int | None] = 2
 
     path: str
     """A file, several by a pattern such as `news-*.conll`, or a folder of .conll files."""
@@ -63,7 +63,7 @@ class Conll(InParts, Recognised):
     comments: str | None = Field(None, min_length=1)
     """How lines begin that are passed over, such as `#` in CoNLL-U."""
     encoding: Encoding = None
-    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+    """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
 
     def describe(self) -> str:
         """Such as 'labelled words, utf-8, 3 files'."""

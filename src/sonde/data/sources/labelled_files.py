@@ -38,12 +38,12 @@ _MOST_BESIDE = 5
 class LabelledFiles(Recognised):
     """Rows with `text` and `label`, by part, label and path."""
 
-    scan_version: ClassVar[int | None] = 1
+    scan_version: ClassVar[int | None] = 2
 
     path: str
     """A folder, or a zip, tar or tar.gz, which is never unpacked into a folder."""
     encoding: Encoding = None
-    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+    """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
 
     def __init__(self, path: str | None = None, /, **options: Any) -> None:
         """`LabelledFiles("reviews/")`: the path may stand without its name."""

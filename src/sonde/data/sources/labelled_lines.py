@@ -55,7 +55,7 @@ class LabelledLines(InParts, Recognised):
 
     endings: ClassVar[Collection[str]] = _ENDINGS
     untitled: ClassVar[str] = "lines"
-    scan_version: ClassVar[int | None] = 1
+    scan_version: ClassVar[int | None] = 2
 
     path: str
     """A file, several by a pattern such as `reviews-*.txt`, a folder of .txt files, or an archive
@@ -65,7 +65,7 @@ class LabelledLines(InParts, Recognised):
     separator: str | None = Field(None, min_length=1)
     """What stands between label and text; None for spaces and tabs, however many."""
     encoding: Encoding = None
-    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+    """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
 
     def describe(self) -> str:
         """Such as 'a label and a text on each line, latin-1, 2 files'."""

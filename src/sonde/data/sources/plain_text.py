@@ -31,6 +31,9 @@ from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
 _SUFFIXES = (".txt", ".text", ".txt.gz", ".text.gz")
+_BLANK = 0.05
+"""Of the lines of a long text at least this part are blank, between its paragraphs."""
+
 _ENDINGS = frozenset((".txt", ".text", ".gz"))
 
 
@@ -48,7 +51,7 @@ class PlainText(InParts, Recognised):
 
     endings: ClassVar[Collection[str]] = _ENDINGS
     untitled: ClassVar[str] = "text"
-    scan_version: ClassVar[int | None] = 2
+    scan_version: ClassVar[int | None] = 3
 
     path: str
     """A file, packed with gzip or not; several by a pattern such as `plays-*.txt`; or a folder of
@@ -58,7 +61,7 @@ class PlainText(InParts, Recognised):
     length: int = Field(256, ge=1, le=2**20)
     """Characters of a piece; the last one of a file may have fewer."""
     encoding: Encoding = None
-    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+    """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
 
     def describe(self) -> str:
         """Such as 'a text on each line, utf-8' or 'pieces of 256 characters, utf-8, 3 files'."""
@@ -76,13 +79,14 @@ class PlainText(InParts, Recognised):
 
     @classmethod
     def claim(cls, site: Site) -> Self | None:
-        """A text file that is no table; where blank lines divide it, one long text."""
+        """A text file that is no table; where blank lines divide it all over, one long text."""
         if not (site.path.lower().endswith(_SUFFIXES) and site.head.strip()):
             return None
         if is_table(site.head):
             return None
-        blank = any(not line.strip() for line in site.head.strip().splitlines())
-        return cls(path=site.path, unit="piece" if blank else "line")
+        lines = site.head.strip().splitlines()
+        blank = sum(not line.strip() for line in lines)
+        return cls(path=site.path, unit="piece" if blank > _BLANK * len(lines) else "line")
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """It is gone on writing, letter by letter; of a long text the end is kept for testing."""

@@ -34,7 +34,7 @@ class Table(InParts):
 
     endings: ClassVar[Collection[str]] = _SUFFIXES
     untitled: ClassVar[str] = "table"
-    scan_version: ClassVar[int | None] = 1
+    scan_version: ClassVar[int | None] = 2
 
     path: str
     """A file, or several with the same columns by a pattern such as `sales-*.csv`."""
@@ -45,7 +45,7 @@ class Table(InParts):
     quote: str | None = Field(None, pattern=r"^[ -~]?$")
     """None finds it; '' where quotes mean nothing."""
     encoding: Encoding = None
-    """None takes a byte order mark's word, then UTF-8, then Latin-1."""
+    """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
     header: bool | None = None
     """None finds out; without a header and `names` columns are c1, c2, ..."""
     missing: tuple[str, ...] = _MISSING

@@ -65,6 +65,42 @@ def test_a_late_byte_that_is_not_utf8_makes_the_file_latin_1(tmp_path: Path) -> 
     assert last == "café"
 
 
+def test_the_quotes_and_dashes_of_windows_are_read(tmp_path: Path) -> None:
+    table = Table(write(tmp_path, "a,b\n1,“so” \N{EN DASH} 5 €\n".encode("cp1252")))
+    assert read(table)[0] == [{"a": "1", "b": "“so” \N{EN DASH} 5 €"}]
+    assert table.describe() == "2 columns, comma, cp1252, header"
+    odd = Table(write(tmp_path, b"a,b\n1,\x81\xe9\n"))  # a byte that Windows-1252 has not
+    assert "latin-1" in odd.describe()
+
+
+def _opened(rows: int, at: set[int]) -> str:
+    """A table of sentences, of which some begin with a quote that is never closed."""
+    lines = [f"{'“' if n in at else ''}words of row {n}\t{n % 2}" for n in range(rows)]
+    return "\n".join(["text\tlabel", *lines, ""]).replace("“", '"')
+
+
+@pytest.mark.parametrize("at", [{5}, {5, 40}, {5, 40, 77}, {98, 99}])
+def test_quotes_that_would_join_rows_between_tabs_are_letters(at: set[int], tmp_path: Path) -> None:
+    rows, errors = read(Table(write(tmp_path, _opened(400, at).encode())))
+    assert not errors and len(rows) == 400
+    assert rows[5]["text"] == ('"' if 5 in at else "") + "words of row 5"
+
+
+@pytest.mark.parametrize("at", [{9005, 9040}, {9998, 9999}])
+def test_such_quotes_below_the_head_are_refused_with_their_line(
+    at: set[int], tmp_path: Path
+) -> None:
+    path = write(tmp_path, _opened(10_000, at).encode())
+    with pytest.raises(DataError, match=rf"line {min(at) + 2}: .* is opened and not closed before"):
+        read(Table(path))
+    assert len(read(Table(path, quote=""))[0]) == 10_000
+
+
+def test_lines_in_quotes_between_tabs_are_one_value(tmp_path: Path) -> None:
+    path = write(tmp_path, b'text\tlabel\n"two\nlines"\t1\n"tab\there"\t0\n')
+    assert [row["text"] for row in read(Table(path))[0]] == ["two\nlines", "tab\there"]
+
+
 def test_a_given_encoding_is_checked(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"byte 4 is not utf-8\. Give its `encoding`"):
         Table(write(tmp_path, b"a\n1\n\xe9\n"), encoding="utf-8").fields()

@@ -114,6 +114,26 @@ def test_a_table_of_numbers_is_one_whatever_stands_between(
     assert is_table("\n".join(delimiter.join(map(str, row)) for row in numbers))
 
 
+@pytest.mark.parametrize("text", [
+    "Anna Smith\nBob Jones\nKarl Marx\n",
+    "Roses are red,\nViolets are blue,\n",
+    "One line, with a comma.",
+    "one\tline",
+])  # fmt: skip
+def test_words_between_spaces_and_a_single_line_are_text(text: str) -> None:
+    assert not is_table(text)
+
+
+def test_words_between_commas_without_spaces_are_a_table() -> None:
+    assert is_table("red,round\ngreen,long\n")
+
+
+def test_a_blank_line_or_two_do_not_make_lines_one_long_text(tmp_path: Path) -> None:
+    lines = "\n".join(f"a short line of words {'very ' * (n % 3)}number {n}" for n in range(60))
+    written(tmp_path, {"lines.txt": lines.replace("number 30", "number 30\n") + "\n\n"})
+    assert guess_source(str(tmp_path / "lines.txt")).dump()["unit"] == "line"
+
+
 @given(st.text(max_size=300))
 def test_any_text_is_a_table_or_not(text: str) -> None:
     assert is_table(text) in (True, False)
