@@ -27,7 +27,7 @@ class Given:
 
     Attributes:
         rows: one mapping each; None where a task draws its own.
-        files: the picture of each row, where all are pictures and there are several.
+        files: the picture of each row, where all are pictures.
     """
 
     rows: list[dict[str, Any]] | None
@@ -65,7 +65,7 @@ def given(task: Task, paths: Sequence[str]) -> Given:
                 f"{path}: this model needs {', '.join(task.given)} for each row. "
                 "Give a .csv, .json or .jsonl file, or JSON on stdin."
             )
-    return Given(rows, files if 1 < len(files) == len(rows) else [])
+    return Given(rows, files if len(files) == len(rows) else [])
 
 
 def _pictures(path: str) -> Iterator[str]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FOLDER = "predicted"
 """Where pictures go unless somebody says otherwise; then `predicted-2` and so on."""
 
+ROW_FILES = (".jsonl", ".json", ".ndjson", ".csv", ".txt")
+"""How files of answers end."""
+
 _SHEET = 16_000_000
 """Pixels that pictures have together at most to be shown on one sheet."""
 
@@ -24,8 +27,8 @@ class Kept:
     """Writes the pictures of answers that come a part at a time, and holds none for longer.
 
     Args:
-        output: a folder; of a file, the folder that has its name without the suffix; by default one
-            that has not been there.
+        output: a folder; of a file of rows, such as answers.jsonl, the folder that has its name
+            without the suffix; by default one that has not been there.
         rows: how many answers there will be, for names of one length.
         files: what the answers are about; where their names differ, pictures are called like them.
         together: the field whose pictures are also shown on one sheet; None for all fields.
@@ -39,7 +42,7 @@ class Kept:
         files: Sequence[str] = (),
         together: str | None = None,
     ) -> None:
-        self._folder = Path(output).with_suffix("") if output else None
+        self._folder = _folder_of(Path(output)) if output else None
         self._digits = len(str(max(rows, 1) - 1))
         stems = [Path(file).stem for file in files]
         self._stems = stems if len({stem.casefold() for stem in stems}) == len(stems) else []
@@ -92,6 +95,11 @@ class Kept:
         self._stills.append(picture)
         if self._pixels > _SHEET:
             self._stills.clear()
+
+
+def _folder_of(output: Path) -> Path:
+    is_file = output.suffix.lower() in ROW_FILES and not output.is_dir()
+    return output.with_suffix("") if is_file else output
 
 
 def _free() -> Path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Ragged, Source, Split
+from sonde.contracts.data import Column, Ragged, Source, Split
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.task import Judged, Task
 from sonde.core.errors import DataError, listed
@@ -17,6 +17,7 @@ from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products
 from sonde.data.store import Store, StoredColumn, check_fields
+from sonde.data.strange import StrangeRows
 from sonde.data.texts import raw_texts
 from sonde.evaluate.baselines import Held, run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
@@ -114,11 +115,26 @@ class _Groups:
 def judge_rows(bundle: Bundle, source: Source, *, seed: int = 0) -> tuple[Judged, dict[str, Score]]:
     """A bundle's scores on every row of a source that has its target.
 
+    Targets that no training row was like, such as unknown classes, are counted and said.
+
     Raises:
         UnknownColumn: the rows lack a field the task needs to be judged.
     """
-    judged = bundle.task.judge(bundle, _labelled(bundle.task, source), seed)
+    task = bundle.task
+    targets = {name: task.columns[name] for name in task.targets if name in task.columns}
+    strange = StrangeRows(targets)
+    judged = task.judge(bundle, _noting(targets, _labelled(task, source), strange), seed)
+    strange.tell()
     return judged, score_all(bundle.task, judged, seed=seed)
+
+
+def _noting(
+    columns: Mapping[str, Column], chunks: Iterator[pa.RecordBatch], strange: StrangeRows
+) -> Iterator[pa.RecordBatch]:
+    """The same chunks; what is strange in these columns is noted."""
+    for chunk in chunks:
+        strange.add(chunk, {name: column.encode(chunk) for name, column in columns.items()})
+        yield chunk
 
 
 def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
@@ -210,12 +211,22 @@ def test_train_judge_predict_evaluate_and_seal(shell: Shell) -> None:
     code, out, _ = shell("evaluate", told["model"], "rows.csv", "--json")
     assert code == 0
     assert from_json(out)["rows"] == 80
+    lines = Path("rows.csv").read_text().splitlines()
+    Path("odd.csv").write_text("\n".join([*lines[:3], "3,odd,1", ""]))
+    code, out, err = shell("evaluate", told["model"], "odd.csv")
+    assert code == 0
+    assert "sort: 1 of 3 rows hold values that no training row had (odd)" in err
     code, out, _ = shell("seal", told["run"], "--output", "again.sonde", "--json")
     assert code == 0
     assert Path("again.sonde").read_bytes() == Path(told["model"]).read_bytes()
     code, out, _ = shell("predict", told["model"], "rows.csv", "--output", "answers.jsonl")
     assert (code, out) == (0, "")
-    assert len(Path("answers.jsonl").read_text().splitlines()) == 80
+    answers = [from_json(line) for line in Path("answers.jsonl").read_text().splitlines()]
+    assert len(answers) == 80
+    assert shell("predict", told["model"], "rows.csv", "--output", "answers.csv")[0] == 0
+    with Path("answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [{name: str(value) for name, value in row.items()} for row in answers]
 
 
 def test_flags_and_set_change_the_recipe(shell: Shell) -> None:

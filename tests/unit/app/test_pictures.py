@@ -90,3 +90,19 @@ def test_pictures_that_are_large_together_get_no_sheet() -> None:
         keeping.add([{"x": large}])
     assert keeping.finish() == "3 files in out"
     assert not Path("out/sheet.png").exists()
+
+
+@pytest.mark.parametrize(("output", "folder"), [
+    ("shown", "shown"), ("d.v2", "d.v2"), ("there.json", "there.json"), ("a.jsonl", "a"),
+    ("b.CSV", "b"),
+])  # fmt: skip
+def test_the_folder_of_pictures_is_the_one_that_was_said(output: str, folder: str) -> None:
+    Path("there.json").mkdir()
+    (told,), _ = kept([{"mask": GREY}], output)
+    assert Path(told["mask"]).parent == Path(folder)
+
+
+def test_a_picture_alone_is_called_like_the_one_it_is_about() -> None:
+    for file in ("a/1.png", "a/2.png"):  # asked one after the other, into one folder
+        Kept("out", 1, files=[file]).add([{"mask": GREY}])
+    assert sorted(path.name for path in Path("out").iterdir()) == ["1-mask.png", "2-mask.png"]

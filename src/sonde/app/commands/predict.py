@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json as text
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,8 +49,9 @@ def predict(
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
         file, one or more pictures, or a folder of pictures; of several, answers hold the `file`.
     output
-        Write the answers there instead of to stdout. Pictures among the answers, such as masks, are
-        files in a folder of that name, by default `predicted`.
+        Write the answers there instead of to stdout: as a table into a .csv, else one JSON object a
+        line. Pictures among the answers, such as masks, are files in a folder of that name, by
+        default `predicted`.
     json
         Print one JSON object with all answers.
     draw
@@ -79,12 +82,28 @@ def predict(
         print(written, file=sys.stderr)
     lines = "".join(text.dumps(a, ensure_ascii=False, default=str) + "\n" for a in answers)
     if output is not None and not Path(output).is_dir():
-        Path(output).write_text(lines, encoding="utf-8")
+        content = _table(answers) if output.lower().endswith(".csv") else lines
+        Path(output).write_text(content, encoding="utf-8", newline="")
         print(f"{len(answers):,} answers in {output}", file=sys.stderr)
     if json:
         emit({"model": model, "answers": answers, "notices": notices})
     elif output is None or Path(output).is_dir():
         sys.stdout.write(lines)
+
+
+def _table(answers: list[dict[str, Any]]) -> str:
+    """Answers as CSV, a line each below their names; what holds several values stands as JSON."""
+    lines = io.StringIO()
+    names = dict.fromkeys(name for answer in answers for name in answer)
+    writer = csv.DictWriter(lines, list(names), lineterminator="\n")
+    writer.writeheader()
+    for answer in answers:
+        writer.writerow({
+            name: text.dumps(value, ensure_ascii=False, default=str)
+            if isinstance(value, dict | list | tuple) else value
+            for name, value in answer.items()
+        })  # fmt: skip
+    return lines.getvalue()
 
 
 def _answers(
@@ -108,7 +127,7 @@ def _answers(
         drawn = _drawings(bundle, part, chunk) if draw else repeat(None)
         for answer, picture in zip(part, drawn, strict=False):
             answers += kept.add([answer if picture is None else answer | {_DRAWN: picture}])
-    if asked.files:
+    if len(asked.files) > 1:
         named = zip(asked.files, answers, strict=True)
         answers = [{"file": file} | answer for file, answer in named]
     return answers, kept.finish()

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from sonde.contracts.data import Encoded, Guess, Ragged, RowError
+from sonde.contracts.data import Encoded, Guess, Ragged, RowError, Strange
 from sonde.core.errors import DataError, listed
 from sonde.core.notice import tell
 from sonde.core.port import Port
@@ -28,6 +28,7 @@ from sonde.core.spec import Learned
 from sonde.data.boxes import BORDERS, Box, as_boxes
 from sonde.data.columns._boxes import Flat, flat, is_boxes
 from sonde.data.columns._levels import ordered
+from sonde.data.columns._strange import MOST_SHOWN
 from sonde.data.columns._text import Text, is_text, not_readable, plain
 from sonde.data.columns._within import InPicture, frame_of
 
@@ -146,6 +147,23 @@ class Boxes(InPicture):
         for known, start, stop in zip(found.known, ends[:-1], ends[1:], strict=True):
             of = slice(start, stop)
             yield Objects(borders[of], places[of], spared[of]) if known else None
+
+    def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
+        """Objects of classes that no training row had, and objects that are none."""
+        found = self._flat(rows)
+        unknown = (self._places(found.labels) < 0) & ~found.faulty
+        unknown &= ~(found.difficult & (not self.difficult))
+        fate = "these objects are left out of the scores"
+        respects = []
+        for places, what in (
+            (unknown, "hold objects of classes that no training row had"),
+            (found.faulty, "hold objects that cannot be read"),
+        ):
+            if places.any():
+                labels = dict.fromkeys(map(str, found.labels[places]))
+                shown = tuple(labels)[: MOST_SHOWN + 1]
+                respects.append(Strange(np.unique(found.owner[places]), what, fate, shown))
+        return respects
 
     def advice(self, errors: Sequence[RowError]) -> str:
         """To mend them, or to say which classes there are."""

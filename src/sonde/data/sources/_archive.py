@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ _MOST_FOLDERS = 64
 """Folders inside one another."""
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_SAYS_UTF8 = 0x800  # APPNOTE 6.3.10, section 4.4.4, bit 11
 _ZIP_END, _ZIP_COMMENT, _ZIP64 = 22, 0xFFFF, 0xFFFF  # APPNOTE 6.3.10, sections 4.3.16, 4.4.1.4
 _OTHER = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"7z\xbc\xaf'\x1c": "7z", b"Rar!": "rar"}
 _TAR_MAGIC, _TAR_BLOCK = slice(257, 262), 512  # POSIX.1-2001, ustar interchange format
@@ -232,7 +233,16 @@ def _of_zip(path: str) -> Iterator[tuple[str, Member]]:
                 raise DataError(f"{path}: {info.filename!r} is a link or device; expected files")
             if info.flag_bits & 1:
                 raise DataError(f"{path}: {info.filename!r} needs a password. Pack it without one.")
-            yield info.orig_filename, Member(info.file_size, place)
+            yield _name(info), Member(info.file_size, place)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """An entry's name, also where its bytes are UTF-8 and nothing says so, as macOS packs them."""
+    name = info.orig_filename
+    if not info.flag_bits & _SAYS_UTF8:
+        with suppress(UnicodeError):
+            return name.encode("cp437").decode("utf-8")
+    return name
 
 
 def _check_count(path: str, packed: zipfile.ZipFile) -> None:

@@ -8,12 +8,14 @@
     photos/train/7.jpg, photos/val   the same; with the parts below both folders
 
 A mask is a picture whose values are classes, or two of them. Without `pictures` and `masks` the
-folders are found by their names.
+folders are found by their names. What stands behind a picture's name in that of its mask, such as
+_L, is found too. A picture without a mask is told and left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Set
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -56,8 +58,8 @@ class Paired(Pictured):
     """The folder of pictures, below `path`; '' is the top itself."""
     masks: str | None = None
     """The folder of masks, below `path`; '' is the top itself."""
-    ending: str = ""
-    """What stands in a mask's name behind that of its picture, such as _mask."""
+    ending: str | None = None
+    """What stands in a mask's name behind that of its picture, such as _mask; None finds it."""
     valid: Place | None = None
     """The folders of validation pictures: a mapping with pictures and masks."""
     test: Place | None = None
@@ -70,13 +72,13 @@ class Paired(Pictured):
 
     @classmethod
     def claims(cls, shelf: Shelf) -> bool:
-        """Folders called so, in which every picture has a mask."""
+        """Folders called so, in which most pictures have a mask."""
         for pair in pairs_in(shelf, _WORDS):
             pictures, masks = (
                 {stem(name) for name in shelf.listing(folder)[1] if is_picture(name)}
                 for folder in pair[1:]
             )
-            return bool(pictures) and pictures == masks
+            return _commonest_ending(pictures, masks)[1] > len(pictures) / 2
         return False
 
     def _read(self) -> list[Shown]:
@@ -114,17 +116,20 @@ class Paired(Pictured):
         listings = {folder: in_folder(shelf, folder)[1] for folder in pair[1:]}
         pictures = Stems.of(pair.pictures, listings[pair.pictures], self._is_shown(pair))
         masks = Stems.of(pair.others, listings[pair.others], is_picture)
+        ending = self.ending
+        if ending is None:
+            ending = _commonest_ending(pictures.names.keys(), masks.names.keys())[0]
         rows: list[tuple[str, str]] = []
         errors: list[RowError] = []
         for name in sorted(pictures.names, key=natural):
-            mask = masks.names.get(name + self.ending)
-            error = self._unpaired(shelf, name, pictures, masks)
+            mask = masks.names.get(name + ending)
+            error = _unpaired(shelf, name, ending, pictures, masks)
             if error is not None or mask is None:
                 assert error is not None
                 errors.append(error._replace(row=len(rows)))
             else:
                 rows.append((pictures.names[name], mask))
-        wanted = {name + self.ending for name in pictures.names}
+        wanted = {name + ending for name in pictures.names}
         for name in sorted(set(masks.names) - wanted, key=natural):
             if pair.others != pair.pictures:
                 place = shelf.place(masks.names[name])
@@ -137,20 +142,32 @@ class Paired(Pictured):
         """Whether a file is a picture: in one folder with masks, those are told by their ending."""
         if pair.pictures != pair.others:
             return is_picture
-        if not self.ending:
+        ending = self.ending
+        if not ending:
             raise DataError(
                 f"{self.path}: pictures and masks lie in one folder; expected `ending`, what "
                 "stands in a mask's name behind its picture's, such as  ending: _mask"
             )
-        return lambda name: is_picture(name) and not name.rpartition(".")[0].endswith(self.ending)
+        return lambda name: is_picture(name) and not name.rpartition(".")[0].endswith(ending)
 
-    def _unpaired(self, shelf: Shelf, name: str, pictures: Stems, masks: Stems) -> RowError | None:
-        """What is wrong with the files of one name, if anything is."""
-        for held, key, what in ((pictures, name, "picture"), (masks, name + self.ending, "mask")):
-            if key in held.twice:
-                place = shelf.place(held.twice[key])
-                return RowError(0, f"a second {what} called {key!r}", "one", place)
-        if name + self.ending not in masks.names:
-            place = shelf.place(pictures.names[name])
-            return RowError(0, "a picture without a mask", f"{name}{self.ending}.png", place)
-        return None
+
+def _commonest_ending(pictures: Set[str], masks: Set[str]) -> tuple[str, int]:
+    """What stands behind pictures' names in those of most masks, and how many masks that is."""
+    endings = Counter(
+        mask[at:] for mask in masks for at in range(1, len(mask) + 1) if mask[:at] in pictures
+    )
+    return min(endings.items(), key=lambda item: (-item[1], len(item[0])), default=("", 0))
+
+
+def _unpaired(
+    shelf: Shelf, name: str, ending: str, pictures: Stems, masks: Stems
+) -> RowError | None:
+    """What is wrong with the files of one name, if anything is."""
+    for held, key, what in ((pictures, name, "picture"), (masks, name + ending, "mask")):
+        if key in held.twice:
+            place = shelf.place(held.twice[key])
+            return RowError(0, f"a second {what} called {key!r}", "one", place)
+    if name + ending not in masks.names:
+        place = shelf.place(pictures.names[name])
+        return RowError(0, "a picture without a mask", f"{name}{ending}.png", place)
+    return None

@@ -179,6 +179,18 @@ def test_difficult_objects_are_left_out_unless_asked_for() -> None:
     assert found is not None and not found.difficult.any()
 
 
+def test_objects_that_are_left_out_of_scores_are_strange() -> None:
+    column = fitted(rows_of([CELL], [CELL]))
+    new = rows_of([CELL, Box("mite", 0, 0, 9, 9), Box("fly", 0, 0, 9, 9)], [CELL],
+                  [Box("mite", 1, 1, 9, 9), Box("cell", 9, 9, 2, 2)], None,
+                  [Box("mite", 1, 1, 9, 9, difficult=True)])  # fmt: skip
+    classes, faulty = column.strange(new, column.encode(new))
+    assert (classes.rows.tolist(), classes.examples) == ([0, 2], ("mite", "fly"))
+    assert classes.what == "hold objects of classes that no training row had"
+    assert (faulty.rows.tolist(), faulty.what) == ([2], "hold objects that cannot be read")
+    assert not column.strange(rows_of([CELL]), column.encode(rows_of([CELL])))
+
+
 def test_what_training_rows_hold_is_told() -> None:
     heard: list[str] = []
     with listening(lambda message, *_: heard.append(message)):

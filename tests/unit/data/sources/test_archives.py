@@ -73,6 +73,22 @@ def test_a_lone_outer_folder_is_stepped_into(tmp_path: Path, file: str, write: W
     assert [row[1] for row in read(Folder(str(tmp_path / file)))] == ["a", "b"]
 
 
+def test_names_in_utf8_are_read_also_where_a_zip_does_not_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "p.zip"
+    write_zip(path, ["gr\u00fcn/1.png", "\u9ec4/1.png"])
+    whole = path.read_bytes()
+    for magic, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flags of both headers
+        parts = whole.split(magic)
+        flagged = [
+            p[: at - 4] + bytes([p[at - 4], p[at - 3] & ~8]) + p[at - 2 :] for p in parts[1:]
+        ]
+        whole = magic.join([parts[0], *flagged])
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as packed:
+        assert all(not info.flag_bits & 0x800 for info in packed.infolist())
+    assert [row[1] for row in read(Folder(str(path)))] == ["gr\u00fcn", "\u9ec4"]
+
+
 def test_parts_lie_in_one_archive_or_in_several(tmp_path: Path) -> None:
     write_zip(tmp_path / "one.zip", ["train/a/1.png", "val/a/2.png", "test/b/3.png"])
     parts = [("a", "train"), ("a", "valid"), ("b", "test")]

@@ -53,9 +53,11 @@ def test_folders_are_found_by_their_names(
 def test_folders_and_endings_may_be_said(tmp_path: Path) -> None:
     files = pair("photos", "outlines", "7", "_L") | pair("new/a", "new/b", "8", "_L")
     path = packed(files, tmp_path / "a.zip")
-    said = {"pictures": "photos", "masks": "outlines", "ending": "_L"}
-    rows, errors = read(Paired(path, **said, test={"pictures": "new/a", "masks": "new/b"}))
-    assert not errors
+    said = {"pictures": "photos", "masks": "outlines"}
+    for ending in ({}, {"ending": "_L"}):
+        test = {"pictures": "new/a", "masks": "new/b"}
+        rows, errors = read(Paired(path, **said, **ending, test=test))
+        assert not errors
     assert [row[PART] for row in rows] == ["train", "test"]
     together = packed({f"all/{n}": c for n, c in
                        {"1.jpg": ONE, "1_mask.png": TWO, "2.jpg": ONE, "2_mask.png": TWO}.items()},
@@ -64,6 +66,21 @@ def test_folders_and_endings_may_be_said(tmp_path: Path) -> None:
     assert (len(rows), errors) == (2, [])
     with pytest.raises(DataError, match="pictures and masks lie in one folder; expected `ending`"):
         read(Paired(together, pictures="all", masks="all"))
+
+
+@pytest.mark.parametrize("ending", ["", "_mask", "0"])
+def test_what_stands_behind_the_names_of_most_masks_is_found(ending: str, tmp_path: Path) -> None:
+    files = {n: c for at in ("7", "70", "a") for n, c in pair("img", "masks", at, ending).items()}
+    alone = {"img/new.jpg": ONE, "masks/other.png": TWO}
+    source = guess_source(packed(files | alone, tmp_path / "a.zip"))
+    assert isinstance(source, Paired), "one picture without a mask makes no classes of folders"
+    rows, errors = read(source)
+    assert [row["image"] for row in rows] == [ONE] * 3
+    told = [(error.got, error.expected) for error in errors]
+    assert told == [
+        ("a picture without a mask", f"new{ending}.png"),
+        ("a mask without a picture", "a picture in img/"),
+    ]
 
 
 def test_rows_are_in_the_order_people_count(tmp_path: Path) -> None:
