@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from torch import nn
 import sonde
 from sonde.app.commands.train import train
 from sonde.core.text import from_json, to_yaml
-from sonde.workflow import _trial
+from sonde.workflow import _checks, _trial
 from sonde.workflow._labels import wrong_labels
 from sonde.workflow.debug import Diagnosis
 
@@ -50,6 +51,19 @@ def test_a_sound_recipe_passes() -> None:
     assert [f.name for f in found.findings if not f.ok] in ([], ["labels"]), str(found)
     assert finding(found, "first loss").said.endswith("0.693")
     assert found.dump()["findings"][0]["name"] == "inputs"
+
+
+@pytest.mark.parametrize(("first", "ok"), [(0.05, True), (0.9, True), (1.1, False)])
+def test_a_first_loss_below_that_of_zeros_is_no_fault(
+    first: float, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([first, 0.69])
+    monkeypatch.setattr(_checks, "_loss", lambda *_: next(losses))
+    attempt = SimpleNamespace(
+        batches=lambda: iter([{}]), network=None, task=SimpleNamespace(outputs={})
+    )
+    found = _checks.first_loss(SimpleNamespace(attempt=lambda **_: attempt))  # type: ignore[arg-type]
+    assert found.ok is ok
 
 
 def test_a_learning_rate_of_ten_is_found() -> None:

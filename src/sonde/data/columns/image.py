@@ -100,11 +100,14 @@ class Image(Column):
         """
         if self.size and self.channels:
             return self.learn(height=self.size[0], width=self.size[1], planes=self.channels)
-        looks = np.concatenate([np.empty((0, 3), np.int64), *map(self._looks, chunks)])
+        refused: list[str] = []
+        found = [self._looks(chunk, refused) for chunk in chunks]
+        looks = np.concatenate([np.empty((0, 3), np.int64), *found])
         if not len(looks):
+            why = f" ({refused[0]})" if refused else ""
             raise DataError(
-                f"column {self.name!r}: not one training row has a readable picture. Check the "
-                "paths, or declare the column as another kind."
+                f"column {self.name!r}: not one training row has a readable picture{why}. Check "
+                "the paths, or declare the column as another kind."
             )
         even = bool((looks[:, :2] == looks[0, :2]).all())
         most = self.most or (_FINE if even or self.leaned_on else _CAP)
@@ -202,8 +205,8 @@ class Image(Column):
             files.append(file.getvalue())
         return pa.array(files, pa.binary())
 
-    def _looks(self, rows: pa.RecordBatch) -> np.ndarray:
-        """(n, 3) int64 height, width, grey of the pictures that can be opened."""
+    def _looks(self, rows: pa.RecordBatch, refused: list[str]) -> np.ndarray:
+        """(n, 3) int64 height, width, grey of pictures that open; why others do not is added."""
         raw = self._raw(rows)
         if isinstance(raw, pa.FixedShapeTensorArray):
             shape = raw.type.shape
@@ -211,7 +214,8 @@ class Image(Column):
             return np.tile([*shape[:2], int(grey)], (len(raw) - raw.null_count, 1))
         from sonde.data.columns._pictures import Unreadable, look
 
-        found = on_threads(look, pictures_in(raw))
+        found = list(on_threads(look, pictures_in(raw)))
+        refused += [str(item) for item in found if isinstance(item, Unreadable)][:1]
         opened = [item for item in found if not isinstance(item, Unreadable)]
         return np.array(opened, np.int64).reshape(-1, 3)
 

@@ -110,16 +110,20 @@ class Mask(InPicture):
 
         looked = partial(read_mask, form=self._form, make=look)
         often, sizes, optional = np.zeros(VALUES, np.int64), [], False
+        refused: list[str] = []
         for chunk in chunks:
             raw = self._raw(chunk)
             optional |= raw.null_count > 0
             for found in on_threads(looked, pictures_in(raw)):
-                if not isinstance(found, Unreadable):
+                if isinstance(found, Unreadable):
+                    refused = refused or [str(found)]
+                else:
                     often += found[0]
                     sizes.append(found[1])
         if not sizes:
+            why = f" ({refused[0]})" if refused else ""
             raise DataError(
-                f"column {self.name!r}: not one training row has a readable mask. Check the "
+                f"column {self.name!r}: not one training row has a readable mask{why}. Check the "
                 "paths, or declare the column as another kind."
             )
         height, width = np.median(sizes, axis=0).astype(int).tolist()
