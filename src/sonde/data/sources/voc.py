@@ -5,6 +5,8 @@
     cells/ImageSets/Main/train.txt   the names of the part's pictures; without such lists there are
                                      no parts, and every annotated picture is a row
     cells.zip                        source: {kind: voc, path: cells.zip}: read as it is
+    cells/images/1.jpg               the same; two folders that are called so, with parts above or
+    cells/annotations/1.xml          below them
     cells/train/1.jpg, 1.xml         the same; XML beside the pictures, in folders that are parts
 
 Everingham, Van Gool, Williams, Winn, Zisserman, "The PASCAL Visual Object Classes challenge", 2010.
@@ -25,7 +27,7 @@ from sonde.core.notice import tell as notice
 from sonde.data.boxes import Box, Fault, fault
 from sonde.data.sources._boxed import Boxed, Found, Gathered, misfit, sizes_of
 from sonde.data.sources._files import join, natural
-from sonde.data.sources._folders import in_folder, part_folders, places_in
+from sonde.data.sources._folders import Pair, Words, in_folder, pairs_in, part_folders, places_in
 from sonde.data.sources._pictured import Shown, Stems, in_utf8, is_picture, opened
 from sonde.data.sources._shelf import Shelf, shelf_at
 from sonde.data.sources._xml import BadXml, parse_xml
@@ -33,6 +35,11 @@ from sonde.data.sources._xml import BadXml, parse_xml
 _LISTS = {"train": ("train.txt", "trainval.txt"), "valid": ("val.txt", "valid.txt"),
           "test": ("test.txt",)}  # fmt: skip
 """Part -> what its list of pictures may be called, the first that is there."""
+
+_PICTURES, _ANNOTATIONS = "JPEGImages", "Annotations"
+
+_WORDS = Words(("Annotations", "annotations", "annotation", "annots", "xmls", "xml", "labels",
+                "label"))  # fmt: skip
 
 _WHOLE = re.compile(r"\s*[0-9]{1,9}\s*")
 
@@ -44,10 +51,10 @@ class Voc(Boxed):
 
     path: str
     """A folder, or a zip, tar or tar.gz, which is never unpacked into a folder."""
-    pictures: str = "JPEGImages"
-    """The folder of pictures."""
-    annotations: str = "Annotations"
-    """The folder of XML files, which are called as their pictures."""
+    pictures: str | None = None
+    """The folder of pictures; None finds it: JPEGImages, images, or that of the XML files."""
+    annotations: str | None = None
+    """The folder of XML files, which are called as their pictures; None finds it."""
     lists: str = "ImageSets/Main"
     """The folder of train.txt, val.txt and test.txt, with a picture's name in each line."""
     first_pixel: Literal[0, 1] = 1
@@ -63,44 +70,62 @@ class Voc(Boxed):
 
     @classmethod
     def claims(cls, shelf: Shelf) -> bool:
-        """XML files in a folder of annotations."""
-        default = cls.model_fields["annotations"].default
-        base = _outer(shelf, default)
-        return base is not None and any(map(_is_xml, shelf.listing(join(base, default))[1]))
+        """XML files of this form in a folder of annotations, or beside pictures."""
+        source = cls(shelf.path)
+        for _, pictures, notes in source._pairs(shelf) or _beside_each_other(shelf):
+            files = shelf.listing(notes)[1]
+            found = [join(notes, name) for name in files if _is_xml(name)]
+            if found and (pictures != notes or any(map(is_picture, files))):
+                with opened(shelf) as contents:
+                    return _is_note(contents(found[0]))
+        return False
 
     def _read(self) -> list[Shown]:
         shelf = shelf_at(self.path)
-        base = _outer(shelf, self.annotations)
-        if base is None:
-            return self._beside_each_other(shelf)
-        folders = join(base, self.pictures), join(base, self.annotations)
-        pictures = Stems.of(folders[0], in_folder(shelf, folders[0])[1], is_picture)
-        notes = Stems.of(folders[1], in_folder(shelf, folders[1])[1], _is_xml)
-        parts, read = _listed(shelf, join(base, self.lists))
-        left = len(pictures.names.keys() - {name for names in parts.values() for name in names})
+        pairs = self._pairs(shelf)
+        if [pair.part for pair in pairs] != [None]:
+            return [
+                self._shown(shelf, pair.part, both.stems, both)
+                for pair in pairs or self._surely_beside(shelf)
+                for both in [_files(shelf, pair)]
+            ]
+        both = _files(shelf, pairs[0])
+        parts, read = _listed(shelf, join(pairs[0].others.rpartition("/")[0], self.lists))
+        left = len(both.pictures.names.keys() - {n for names in parts.values() for n in names})
         if parts and left:
             notice(f"{shelf.top}: {left:,} pictures stand in no list of a part, and are left out")
-        both = _Files(pictures, notes)
         if not parts:
             return [self._shown(shelf, None, both.stems, both)]
         return [self._shown(shelf, part, names, both, read) for part, names in parts.items()]
 
-    def _beside_each_other(self, shelf: Shelf) -> list[Shown]:
-        """XML files that lie beside their pictures, at the top or in folders that are parts."""
-        places: list[tuple[str | None, str]] = [*part_folders(shelf)] or [(None, "")]
-        shown = []
-        for part, folder in places:
-            files = shelf.listing(folder)[1]
-            both = _Files(Stems.of(folder, files, is_picture), Stems.of(folder, files, _is_xml))
-            if not both.notes.names:
-                held = [*shelf.listing(folder)[0], *files]
+    def _pairs(self, shelf: Shelf) -> list[Pair]:
+        """The folders of pictures and of XML files; none where they lie beside each other."""
+        notes = self.annotations or _ANNOTATIONS
+        base = _outer(shelf, notes)
+        if base is not None and (self.annotations or self.pictures or _holds(shelf, base)):
+            return [Pair(None, join(base, self.pictures or _PICTURES), join(base, notes))]
+        if self.annotations or self.pictures:
+            return []
+        pairs = pairs_in(shelf, _WORDS)
+        return pairs if any(map(_is_xml, _names_in(shelf, pairs))) else []
+
+    def _surely_beside(self, shelf: Shelf) -> list[Pair]:
+        """The folders of every part, which hold XML beside pictures.
+
+        Raises:
+            DataError: one has no XML.
+        """
+        pairs = _beside_each_other(shelf)
+        for _, folder, _ in pairs:
+            folders, files = shelf.listing(folder)
+            if not any(map(_is_xml, files)):
                 raise DataError(
-                    f"{join(shelf.top, folder)}: no {self.annotations}/ and no XML beside "
-                    "pictures, expected the form of Pascal VOC. It holds: "
-                    f"{listed(held)}"
+                    f"{join(shelf.top, folder)}: no {self.annotations or _ANNOTATIONS}/ with "
+                    f"{self.pictures or _PICTURES}/, nor folders called alike, and no XML beside "
+                    "pictures, expected the form of Pascal VOC. Name the folders with `pictures` "
+                    f"and `annotations`. It holds: {listed([*folders, *files])}"
                 )
-            shown.append(self._shown(shelf, part, both.stems, both))
-        return shown
+        return pairs
 
     def _shown(
         self,
@@ -145,6 +170,42 @@ class Voc(Boxed):
             assert isinstance(box, Box)
             boxes.append(box)
         return boxes
+
+
+def _holds(shelf: Shelf, base: str) -> bool:
+    """Whether the folders that are called as in VOC lie there."""
+    return _PICTURES in shelf.listing(base)[0]
+
+
+def _names_in(shelf: Shelf, pairs: Sequence[Pair]) -> list[str]:
+    """The files of the folders beside those of pictures."""
+    return [name for pair in pairs for name in shelf.listing(pair.others)[1]]
+
+
+def _beside_each_other(shelf: Shelf) -> list[Pair]:
+    """The top, or its folders that are parts."""
+    parts: list[tuple[str | None, str]] = [*part_folders(shelf)] or [(None, "")]
+    return [Pair(part, folder, folder) for part, folder in parts]
+
+
+def _files(shelf: Shelf, pair: Pair) -> _Files:
+    """The pictures and the XML files of a part.
+
+    Raises:
+        StorageError: there is no such folder.
+    """
+    return _Files(
+        Stems.of(pair.pictures, in_folder(shelf, pair.pictures)[1], is_picture),
+        Stems.of(pair.others, in_folder(shelf, pair.others)[1], _is_xml),
+    )
+
+
+def _is_note(data: bytes) -> bool:
+    """Whether a file is an annotation, or was meant as one."""
+    try:
+        return parse_xml(data).tag == "annotation"
+    except BadXml:
+        return b"<annotation" in data
 
 
 class _Files(NamedTuple):

@@ -26,7 +26,7 @@ from sonde.data.boxes import Box, Fault, fault
 from sonde.data.sources._boxed import Boxed, Found, Gathered, sizes_of
 from sonde.data.sources._files import join, natural
 from sonde.data.sources._folders import Pair, Words, in_folder, pairs_in, part_folders, parts_below
-from sonde.data.sources._pictured import Shown, Stems, in_utf8, is_picture, opened
+from sonde.data.sources._pictured import Shown, Stems, in_utf8, is_picture, opened, stem
 from sonde.data.sources._shelf import Shelf, shelf_at
 
 _WORDS = Words(("labels", "label", "annotations"))
@@ -42,6 +42,9 @@ _OTHERS = frozenset((*_LISTS, "train.txt", "val.txt", "valid.txt", "test.txt"))
 
 _SLACK = 0.01
 """How far shares may lie beyond the picture, as they are rounded."""
+
+_LOOKED_AT = 20
+"""Text files of a part by which the form is recognised."""
 
 _EXPECTED = "five numbers: the class, then x, y, width and height as shares in [0, 1]"
 
@@ -65,9 +68,17 @@ class Yolo(Boxed):
 
     @classmethod
     def claims(cls, shelf: Shelf) -> bool:
-        """A file that names classes, and text files beside pictures or in folders called so."""
-        held = any(shelf.holds(name) for name in (*_SETTINGS, *_LISTS))
-        return held and bool(cls(shelf.path)._pairs())
+        """Text files beside pictures or in folders called so, with a file that names classes.
+
+        Without one, nearly all their lines are objects.
+        """
+        source = cls(shelf.path)
+        pairs = source._pairs()
+        if any(shelf.holds(name) for name in (*_SETTINGS, *_LISTS)):
+            return bool(pairs)
+        lines = source._first_lines(pairs)
+        wrong = sum(isinstance(_box(line, None, (1, 1)), Fault) for line in lines)
+        return bool(lines) and wrong <= 0.1 * len(lines)
 
     def _read(self) -> list[Shown]:
         return [self._shown(pair) for pair in self._pairs()]
@@ -93,6 +104,20 @@ class Yolo(Boxed):
                     f"beside pictures, expected the form of YOLO. It holds: {listed(held)}"
                 )
         return [Pair(part, folder, folder) for part, folder in parts]
+
+    def _first_lines(self, pairs: Sequence[Pair]) -> list[str]:
+        """Lines of some text files that are called like pictures."""
+        shelf, lines = self._shelf, []
+        for pair in pairs:
+            pictures = {stem(n) for n in shelf.listing(pair.pictures)[1] if is_picture(n)}
+            names = [
+                n for n in filter(_is_text, shelf.listing(pair.others)[1]) if stem(n) in pictures
+            ]
+            with opened(shelf) as contents:
+                for name in names[:_LOOKED_AT]:
+                    text = contents(join(pair.others, name)).decode("utf-8", errors="replace")
+                    lines += [line for line in text.splitlines() if line.strip()]
+        return lines
 
     def _shown(self, pair: Pair) -> Shown:
         """The rows of a part, in the order of the pictures' names."""
@@ -157,7 +182,8 @@ class Yolo(Boxed):
         if self.names is not None:
             return self.names, None
         shelf = self._shelf
-        folders = ["", *(f for f in (self.labels, "labels", "train") if f)]
+        beside = [folder for pair in self._pairs() for folder in _upwards(pair.others)]
+        folders = dict.fromkeys(["", *(f for f in (self.labels, "labels", "train") if f), *beside])
         with opened(shelf) as contents:
             for name in (join(folder, file) for folder in folders for file in _SETTINGS):
                 if shelf.holds(name):
@@ -168,6 +194,12 @@ class Yolo(Boxed):
         notice(f"{shelf.top}: no file names the classes ({listed([*_SETTINGS, *_LISTS])}), so that "
                "they are called by their numbers; `names` in the recipe says better")  # fmt: skip
         return None, None
+
+
+def _upwards(folder: str) -> list[str]:
+    """A folder and those that it lies in, the top left out."""
+    parts = folder.split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
 
 
 def _box(line: str, names: Sequence[str] | None, size: tuple[int, int]) -> Box | Fault:

@@ -291,3 +291,59 @@ def test_the_blood_cells_are_those_that_were_counted(shared_data: Path) -> None:
     assert Counter(box["label"] for box in boxes) == counts
     assert min(min(box["x0"], box["y0"]) for box in boxes) == 0
     assert (max(b["x1"] for b in boxes), max(b["y1"] for b in boxes)) == (640, 480)
+
+
+def voc_in(pictures: str, notes: str) -> Files:
+    """The same in folders of any name."""
+    return {
+        name.replace("JPEGImages/", pictures).replace("Annotations/", notes): content
+        for name, content in as_voc(TWO).items()
+    }
+
+
+@pytest.mark.parametrize(("pictures", "notes"), [
+    ("images/", "annotations/"), ("data/images/", "data/xml/"), ("images/", "Annotations/"),
+    ("", ""),
+])  # fmt: skip
+def test_voc_is_recognised_in_folders_called_alike_and_beside_pictures(
+    pictures: str, notes: str, tmp_path: Path
+) -> None:
+    for path in (
+        unpacked(voc_in(pictures, notes), tmp_path / "a"),
+        packed(voc_in(pictures, notes), tmp_path / "a.zip"),
+    ):
+        source = guess_source(path)
+        assert isinstance(source, Voc)
+        rows, errors = read(source)
+        assert [len(row["boxes"]) for row in rows] == [2, 0] and not errors
+
+
+@pytest.mark.parametrize("order", ["{kind}/{part}/", "{part}/{kind}/"])
+def test_parts_of_voc_lie_above_or_below_its_folders(order: str, tmp_path: Path) -> None:
+    files: Files = {}
+    for part in ("train", "test"):
+        folders = [order.format(part=part, kind=kind) for kind in ("images", "annotations")]
+        files |= voc_in(*folders)
+    source = guess_source(packed(files, tmp_path / "a.zip"))
+    assert isinstance(source, Voc)
+    assert [row[PART] for row in read(source)[0]] == ["train"] * 2 + ["test"] * 2
+
+
+def test_xml_of_another_kind_is_no_voc(tmp_path: Path) -> None:
+    files = {n: c if n.endswith("png") else "<page><line/></page>"
+             for n, c in voc_in("images/", "annotations/").items()}  # fmt: skip
+    assert not isinstance(guess_source(packed(files, tmp_path / "a.zip")), Voc)
+
+
+def test_yolo_is_recognised_without_names_by_its_lines(tmp_path: Path) -> None:
+    whole = as_yolo(TWO)
+    del whole["data.yaml"]
+    source = guess_source(packed(whole, tmp_path / "a.zip"))
+    assert source.kind == "yolo"
+    with listening(lambda *_: None):
+        assert [len(row["boxes"]) for row in read(source)[0]] == [2, 0]
+    named = guess_source(packed(whole | {"labels/classes.txt": "a\nb\n"}, tmp_path / "b.zip"))
+    assert {box["label"] for row in read(named)[0] for box in row["boxes"]} == {"a", "b"}
+    told = {name: "a cell and a dot" if name.startswith("labels/") else c
+            for name, c in whole.items()}  # fmt: skip
+    assert guess_source(packed(told, tmp_path / "c.zip")).kind != "yolo"
