@@ -14,6 +14,7 @@ import sonde
 from sonde.app.commands.predict import predict
 from sonde.core.batch import Padded
 from sonde.core.errors import UsageError
+from sonde.core.notice import listening
 from sonde.core.text import from_json
 from sonde.run.journal import read_journal
 from tests.contracts._strains import Strain, strains
@@ -85,6 +86,15 @@ def test_it_goes_on_from_what_it_is_given(run: sonde.Run) -> None:
     assert answers[1] == alone
     assert answers[0]["text"].startswith("ida")
     assert answers[2] == run.bundle.predict(count=1, **options)[0]
+
+
+def test_what_is_unknown_in_a_prompt_is_told(run: sonde.Run) -> None:
+    heard: list[str] = []
+    with listening(lambda message, *_: heard.append(message)):
+        run.bundle.predict(count=2, prompt="ida", longest=9)
+        [answer] = run.bundle.predict(count=1, prompt="anna \u00e9", longest=9)
+    assert answer["text"].startswith("anna \ufffd")
+    assert [message[:44] for message in heard] == ["prompt: 1 of what it is made of stood in no "]
 
 
 def test_the_command_line_takes_options_of_two_words(

@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from sonde.contracts.data import Column, Ragged, Row
+from sonde.contracts.data import Column, Encoded, Ragged, Row
 from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.model import Incremental
 from sonde.contracts.panels import Panel
 from sonde.contracts.task import Baseline, Judged, Loss, Predictor, SupervisedTask
 from sonde.core.errors import UnknownColumn, UsageError, listed, unknown
-from sonde.core.notice import tell
+from sonde.core.notice import say, tell
 from sonde.core.port import END, PAD, PRESENT, ROW, START, UNKNOWN, Ports
 from sonde.core.spec import Spec
 from sonde.tasks import _written_metrics as _scores
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from sonde.core.batch import Batch, Padded
 
 _AT_ONCE = 64
+
+
+_UNKNOWN = "\ufffd"
+"""What a column answers for a step it has no word for."""
 
 
 class Write(SupervisedTask):
@@ -266,7 +270,9 @@ class Write(SupervisedTask):
                 "fields, and  --give text"
             )
         rows = pa.RecordBatch.from_pydict({name: [prompt] * count for name in column.reads})
-        encoded = batch_of({self.written: column.encode(rows)})
+        made = column.encode(rows)
+        _tell_unknown(prompt, column, made)
+        encoded = batch_of({self.written: made})
         texts = mapped(encoded, lambda tensor: tensor.to(device))[self.written]
         assert isinstance(texts, Padded)
         return texts
@@ -317,3 +323,13 @@ def _plain(batch: Batch, name: str) -> Tensor:
     from sonde.core.batch import tensor_of
 
     return tensor_of(batch, name)
+
+
+def _tell_unknown(prompt: str, column: Column, encoded: Encoded) -> None:
+    """Say where a prompt is not read as it stands."""
+    values, starts, lengths = encoded.values, encoded.starts, encoded.lengths
+    assert starts is not None and lengths is not None, "texts are ragged"
+    (read,) = column.decode(Ragged(values, starts[:1], lengths[:1]))
+    if (unknown := read.count(_UNKNOWN) - prompt.count(_UNKNOWN)) > 0:
+        say(f"prompt: {unknown:,} of what it is made of stood in no training text; it is read as "
+            f"{read!r:.200}")  # fmt: skip

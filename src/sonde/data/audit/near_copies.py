@@ -52,7 +52,7 @@ _IF_TORN = (
 def copied_pictures(data: LookedAt) -> Iterator[Concern]:
     """Pictures that are on two sides, as the same file or nearly so."""
     for name, column in data.inputs.items():
-        if type(column).detached is Column.detached:
+        if type(column).detached is Column.detached or column.port.kind != "grid":
             continue
         many = data.early and data.count > _MOST_READ  # equal ones are then near ones, of a sample
         exact = np.empty((0, 2), np.int64) if many else _exact(data, column)

@@ -83,6 +83,14 @@ def decoded(data: bytes, encoding: str | None = None) -> str:
     return text.removeprefix("\ufeff")
 
 
+def begun(data: bytes) -> str:
+    """What characters the first bytes of a file are, in the encoding they name or as UTF-8.
+
+    What is of neither, such as a character that is cut, becomes U+FFFD.
+    """
+    return data.decode(_marked(data) or "utf-8", errors="replace").removeprefix("\ufeff")
+
+
 def read_text(path: str, encoding: str | None = None) -> Text:
     """The encoding of a file: the one given, else by byte order mark, UTF-8, or eight bits.
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from sonde.contracts.data import Source
 from sonde.core.errors import SondeError
-from sonde.data.sources._encoding import HEAD
+from sonde.data.sources._encoding import HEAD, begun
 from sonde.data.sources._files import is_pattern, join, located, open_file
 from sonde.data.sources._shelf import Shelf, shelf_at
 
@@ -45,11 +45,11 @@ class Site:
 
     @cached_property
     def head(self) -> str:
-        """The first 64 KiB of a file, unpacked, as UTF-8 where that fits; '' of anything else."""
+        """The first 64 KiB of a file, unpacked; '' of anything else."""
         if not self.is_file:
             return ""
         with suppress(SondeError, OSError, EOFError), open_file(self.path) as file:
-            return file.read(HEAD).decode("utf-8", errors="replace").removeprefix("\ufeff")
+            return begun(file.read(HEAD))
         return ""
 
     @cached_property

@@ -128,6 +128,14 @@ def test_words_between_commas_without_spaces_are_a_table() -> None:
     assert is_table("red,round\ngreen,long\n")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_a_mark_of_an_encoding_hides_no_form(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(NAMES.encode(encoding))
+    assert guess_source(str(tmp_path / "a.txt")).kind == "plain-text"
+    (tmp_path / "a.json").write_bytes(SQUAD.encode(encoding))
+    assert guess_source(str(tmp_path / "a.json")).kind == "squad"
+
+
 def test_a_blank_line_or_two_do_not_make_lines_one_long_text(tmp_path: Path) -> None:
     lines = "\n".join(f"a short line of words {'very ' * (n % 3)}number {n}" for n in range(60))
     written(tmp_path, {"lines.txt": lines.replace("number 30", "number 30\n") + "\n\n"})
