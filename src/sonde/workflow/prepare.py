@@ -211,20 +211,26 @@ def _fitting(inputs: Sequence[Port]) -> Blueprint:
 
 
 def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspection | None]:
-    """The recipe's columns, with targets it does not name inferred; or all of them inferred."""
+    """The recipe's columns, with what it does not name inferred: targets, pictures others lie in.
+
+    Without columns in the recipe all of them are.
+    """
     wanted = recipe.task.target_columns()
     named = dict(recipe.columns or {})
     if _world(source):
         return named, None
     open_targets = {name: kind for name, kind in wanted.items() if name not in named}
-    if recipe.columns is not None and not open_targets:
+    known = {field.name for field in source.fields()}
+    leaned_on = {name for column in named.values() for name in column.leans_on if name in known}
+    if recipe.columns is not None and not open_targets and leaned_on <= named.keys():
         return named, None
     check_fields(source, open_targets)
     inspection = inspect_source(source).beside(open_targets, recipe.accept)
     inferred = infer_columns(inspection, open_targets, recipe.accept)
     if recipe.columns is None:
         return inferred, inspection
-    return named | {name: inferred[name] for name in open_targets}, inspection
+    pictures = sorted((leaned_on - named.keys()) & inferred.keys())
+    return named | {name: inferred[name] for name in (*open_targets, *pictures)}, inspection
 
 
 def _world(source: Source) -> bool:

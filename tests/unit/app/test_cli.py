@@ -229,6 +229,16 @@ def test_train_judge_predict_evaluate_and_seal(shell: Shell) -> None:
     assert rows == [{name: str(value) for name, value in row.items()} for row in answers]
 
 
+def test_one_column_is_changed_and_the_others_stay(shell: Shell) -> None:
+    asked = ["rows.csv", "--target", "sort", "--epochs", "1", "--no-judge", "--run-dir", "one"]
+    code, _, err = shell("train", *asked, "--set", "columns.area=category")
+    assert code == 0, err
+    found = from_yaml(Path("one/recipe.yaml").read_text())["columns"]
+    assert {name: column["kind"] for name, column in found.items()} == {
+        "area": "category", "sort": "category", "price": "number",
+    }  # fmt: skip
+
+
 def test_flags_and_set_change_the_recipe(shell: Shell) -> None:
     flags = ["--model", "dense", "--epochs", "0.5", "--seed", "3", "--run-dir", "here"]
     places = ["--set", "paradigm.batch_size=5", "--set", "split={kind: random, test: 0.3}"]

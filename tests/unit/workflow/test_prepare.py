@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.annotated import png, unpacked
 
 from sonde.contracts.data import Source
 from sonde.contracts.recipe import Recipe
 from sonde.core.errors import DataError, UnknownColumn
 from sonde.core.text import from_json, from_yaml, to_yaml
+from sonde.data.guess import guess_source
 from sonde.data.memory import as_source
 from sonde.data.sources.table import Table
 from sonde.data.splits.group import Group
@@ -92,6 +94,14 @@ def test_what_a_recipe_says_is_not_asked_again() -> None:
     full = recipe(columns={"x": "number", "label": "category"})
     assert resolve(full, table())[1] is None
     assert inspection is not None
+
+
+def test_a_picture_that_others_lie_in_is_found_where_no_recipe_names_it(tmp_path: Path) -> None:
+    files = {f"{folder}/{n}.png": png(seed=n) for folder in ("images", "masks") for n in range(3)}
+    source = guess_source(unpacked(files, tmp_path))
+    asked = {"columns": {"mask": "mask"}, "task": {"kind": "segment", "target": "mask"}}
+    found, _ = resolve(Recipe.parse(asked), source)
+    assert kinds(found) == {"mask": "mask", "image": "image"}
 
 
 def test_resolving_twice_changes_nothing() -> None:

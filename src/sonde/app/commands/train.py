@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,24 @@ def _plain(
     told = f", target {', '.join(recipe.task.targets)}" if recipe.task.targets else ""
     assert recipe.source is not None, "begun from a path"
     print(f"source     {path} ({recipe.source.describe()}){told}", file=sys.stderr)
+    if recipe.columns is None and any(place.startswith("columns.") for place in changes):
+        recipe = _with_columns(recipe, changes)
     usual = recipe.task.learns_by == DEFAULT_KINDS["paradigm"]
     rest = {place: value for place, value in changes.items() if place.partition(".")[0] != "task"}
     return with_changes(recipe.dump(), (_WITHOUT_RECIPE if usual else {}) | rest)
+
+
+def _with_columns(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with all columns inferred; one may then be changed, and the others stay."""
+    from sonde.app.begin import with_changes
+    from sonde.contracts.recipe import Recipe
+    from sonde.workflow.fit import open_source
+    from sonde.workflow.prepare import resolve
+
+    accepted = {place: value for place, value in changes.items() if place == "accept"}
+    asked = Recipe.parse(with_changes(recipe.dump(), accepted), where="options")
+    resolved, inspection = resolve(asked, open_source(asked, None))
+    for item in inspection.findings if inspection is not None else ():
+        if item.excluded and not item.suspect and f"columns.{item.field}" not in changes:
+            print(f"left out   {item.field}: {item.excluded}", file=sys.stderr)
+    return recipe.model_copy(update={"columns": resolved.columns})
