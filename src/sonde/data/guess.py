@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 
 from sonde.contracts.data import Source
-from sonde.core.errors import SondeError, StorageError, UsageError, listed
+from sonde.core.errors import DataError, SondeError, StorageError, UsageError, listed
 from sonde.core.registry import registry
 from sonde.data.sources._files import (
     check_file,
@@ -23,6 +24,7 @@ from sonde.data.sources._load import array_names
 from sonde.data.sources._row_files import RowFiles
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._tables import PARTS
+from sonde.data.sources._walk import SUFFIXES
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
@@ -36,6 +38,7 @@ _MARK = b"\xef\xbb\xbf"  # of UTF-8
 _NO_TABLES = {
     ".npy": "one array; name it in a recipe:  source: {kind: arrays, train: {x: FILE}}",
 }
+_TABLES = (".csv", ".tsv", ".gz", ".data")
 _ARCHIVES = (".zip", ".tar", ".tgz")
 
 
@@ -53,7 +56,7 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or recognised(path) or Folder(path)
+        return _guess_folder(path) or recognised(path) or _of_pictures(path)
     if into_archive(path) is not None:
         return Table(path)
     if not is_pattern(path) and not place.exists():
@@ -69,7 +72,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return Folder(path)
+        return _of_pictures(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -83,6 +86,25 @@ def guess_source(path: str) -> Source:
             "Rows are read from JSON lines: an object on each line, in a file that ends with .jsonl"
         )
     return Table(path)
+
+
+def _of_pictures(path: str) -> Folder:
+    """Pictures by class, where there are pictures at all, or tables that may name some.
+
+    Raises:
+        DataError: there are files, and none of them is either.
+    """
+    names = Site(path).names
+    if not names or any(name.lower().endswith((*SUFFIXES, *_TABLES)) for name in names):
+        return Folder(path)
+    held = Counter(PurePath(name).suffix or "no suffix" for name in names)
+    raise DataError(
+        f"{path}: no form is recognised in it. It holds "
+        f"{listed(f'{count:,} x {suffix}' for suffix, count in held.most_common())}. Of folders "
+        "and archives Sonde reads pictures by class, with boxes or with masks; .txt in a folder or "
+        "a file for each label; translations (train.en, train.de); Parquet, Arrow, JSON lines. "
+        f"Give one file of it, or name the form in a recipe:  source: {{kind: ..., path: {path}}}"
+    )
 
 
 def _row_files(path: str) -> type[RowFiles] | None:

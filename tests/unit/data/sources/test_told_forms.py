@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.annotated import png
 
+from sonde.core.errors import DataError
 from sonde.data.guess import guess_source
 from sonde.data.sources._detect import is_table
 
@@ -73,6 +74,13 @@ def test_text_files_side_by_side_are_called_as_labels(packed: bool, tmp_path: Pa
     top = written(tmp_path / "names", {"Greek.txt": NAMES, "Irish.txt": NAMES})
     found = guess_source(str(zipped(top) if packed else top))
     assert (found.kind, found.dump()["label"]) == ("labelled-lines", "file")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_of_no_form_is_told_what_is_read(packed: bool, tmp_path: Path) -> None:
+    top = written(tmp_path / "notes", {"a/1.md": "x", "a/2.md": "y", "b.rst": "z"})
+    with pytest.raises(DataError, match=r"It holds 2 x \.md, 1 x \.rst\. .*\.txt in a folder"):
+        guess_source(str(zipped(top) if packed else top))
 
 
 @pytest.mark.parametrize("packed", [False, True])
