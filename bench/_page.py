@@ -53,7 +53,7 @@ def page(ledger: Ledger, present: dict[str, Key], rows: Sequence[Row]) -> str:
     table += [_line(row, newest[row.name], newest.get(row.rival, [])) for row in rows]
     lines = [_HEAD, *(f"| {' | '.join(cells)} |" for cells in table), ""]
     for row in rows:
-        lines += _remarks(row, newest[row.name], present[row.name])
+        lines += _remarks(row, newest[row.name], newest.get(row.rival, []), present[row.name])
     lines += _of_code(newest, present)
     lines += _beside([(row, newest[row.name]) for row in rows])
     lines += ["", "## Measured on", ""]
@@ -107,9 +107,14 @@ def _beaten(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> bool
         return True
     if row.share is None:
         return _apart(entries, rivals) if rivals else _gained(row, entries)
-    if not rivals:
-        return False
-    return fmean(e.score for e in entries) <= row.share * fmean(e.score for e in rivals)
+    shares = _shares(entries, rivals)
+    return bool(shares) and fmean(shares) <= row.share
+
+
+def _shares(entries: Sequence[Entry], rivals: Sequence[Entry]) -> list[float]:
+    """Each seed's score as a part of the rival's of that seed: others may be on another scale."""
+    of_seed = {entry.seed: entry.score for entry in rivals}
+    return [e.score / of_seed[e.seed] for e in entries if e.seed in of_seed]
 
 
 def _spared(row: Row, entries: Sequence[Entry]) -> bool:
@@ -167,7 +172,9 @@ def _gain(row: Row, called: str, gain: Sequence[float | None]) -> tuple[str, ...
     return called, f"{text} ({' to '.join(signed[1:])})", word
 
 
-def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
+def _remarks(
+    row: Row, entries: Sequence[Entry], rivals: Sequence[Entry], present: Key
+) -> list[str]:
     """What a reader must know of these entries, a line each."""
     if not entries:
         return []
@@ -176,6 +183,9 @@ def _remarks(row: Row, entries: Sequence[Entry], present: Key) -> list[str]:
         ratio = fmean(entry.score for entry in entries) / first.closed_form
         form = row.unit.show(row.unit.of(first.closed_form))
         lines.append(f"scikit-learn's closed form gives {form}; the mean is {ratio:.4f} of it")
+    if row.share is not None:
+        shares = ", ".join(f"{share:.2f}" for share in _shares(entries, rivals))
+        lines.append(f"seed by seed {shares} of {row.rival}, as each seed's classifier sees both")
     if first.key.recipe != present.recipe:
         lines.append("the recipe has been changed since")
     return [f"- {row.name}: {'; '.join(lines)}."] if lines else []

@@ -62,8 +62,8 @@ class Row:
         tolerance: how far the mean may lie from the closed form, as a part of it.
         rival: who is to be beaten: a row, so that the intervals of seed 0 lie apart; or a simple
             rival, so that the paired interval of the gain over it lies above 0.
-        share: of a score that is better small: the part of the rival's that the mean may be, in
-            place of intervals that lie apart.
+        share: of a score that is better small: what part of the rival's of the same seed it may be
+            on average, in place of intervals that lie apart. Both are on a scale of that seed.
         needs: runs that the recipe names, such as `runs/mnist-gan`, in the order in which they are
             trained, with the recipe of each.
         makes: data that is made here, with the script under `examples/` that makes it.

@@ -176,6 +176,20 @@ def test_a_simple_rival_is_beaten_where_the_paired_interval_says_so(
     assert verdict(row, [replace(entry, gains=None) for entry in every]) == "**MISSED**"
 
 
+@pytest.mark.parametrize(("scores", "expected"), [
+    ([0.2, 4.0], "met (2 of 3 seeds)"),  # 0.2 and 0.4 of the rival's
+    ([0.9, 2.0], "**MISSED** (2 of 3 seeds)"),  # 0.9 and 0.2, though 2.9 of 11 in sum
+])  # fmt: skip
+def test_a_share_of_a_rivals_score_is_that_of_the_same_seed(
+    scores: list[float], expected: str
+) -> None:
+    row = replace(DIGITS, must=None, rival="plain", share=0.5, unit=DOLLARS)
+    rivals = [replace(ENTRY, seed=seed, score=10.0**seed) for seed in (1, 0)]
+    entries = [replace(ENTRY, seed=seed, score=score) for seed, score in enumerate(scores)]
+    assert verdict(row, entries, rivals) == expected
+    assert verdict(row, entries) == "**MISSED** (2 of 3 seeds)"
+
+
 def test_an_interval_of_an_error_is_turned_round() -> None:
     shown = [ERROR.show(ERROR.of(edge)) for edge in (0.97, 0.99)]
     assert shown == ["3.00 %", "1.00 %"]

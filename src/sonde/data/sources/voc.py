@@ -90,7 +90,9 @@ class Voc(Boxed):
                 for both in [_files(shelf, pair)]
             ]
         both = _files(shelf, pairs[0])
-        parts, read = _listed(shelf, join(pairs[0].others.rpartition("/")[0], self.lists))
+        notes = self.annotations
+        base = _outer(shelf, notes) if notes else pairs[0].others.rpartition("/")[0]
+        parts, read = _listed(shelf, join(base or "", self.lists))
         left = len(both.pictures.names.keys() - {n for names in parts.values() for n in names})
         if parts and left:
             notice(f"{shelf.top}: {left:,} pictures stand in no list of a part, and are left out")
