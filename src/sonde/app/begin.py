@@ -79,8 +79,9 @@ def _task(source: Source, target: str | None) -> dict[str, Any]:
 
 
 def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]:
-    """A task of this kind, with its target where it has one."""
-    if "target" not in registry("task").load(kind).model_fields:
+    """A task of this kind, with its target where it has one, and what the one other column is."""
+    options = registry("task").load(kind).model_fields
+    if "target" not in options:
         if target is not None:
             raise UsageError(
                 f"--target {target}: the task {kind!r} predicts no column. Leave it out."
@@ -89,7 +90,12 @@ def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]
     known = _columns_of(source)
     name = target or _of_pictures(source) or _only_target(known)
     check_fields(source, [name])
-    return {"kind": kind, "target": name}
+    named = {"kind": kind, "target": name}
+    needed = [option for option, field in options.items() if field.is_required()]
+    others = [column for column in known if column != name]
+    if len(others) == 1 and len(needed) == 2:  # such as what is translated
+        named |= dict.fromkeys([option for option in needed if option != "target"], others[0])
+    return named
 
 
 def _columns_of(source: Source) -> list[str]:

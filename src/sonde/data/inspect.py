@@ -8,7 +8,7 @@ from training rows alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made
 
@@ -126,7 +126,11 @@ def inspect_source(source: Source, *, rows_at_most: int = 200_000) -> Inspection
 
 
 def infer_columns(
-    inspection: Inspection, targets: Mapping[str, str], accept: Sequence[str] = ()
+    inspection: Inspection,
+    targets: Mapping[str, str],
+    accept: Sequence[str] = (),
+    *,
+    read: Collection[str] = (),
 ) -> dict[str, Column]:
     """The columns to train with: every field that is not left out, and the targets.
 
@@ -134,6 +138,7 @@ def infer_columns(
         inspection: what is known of the source.
         targets: target field -> the kind its column must have; '' takes the likeliest.
         accept: what the recipe accepts already, for the words.
+        read: those of them that are learned from, such as the text that is translated.
 
     Raises:
         UnknownColumn: a target is no field.
@@ -154,7 +159,7 @@ def infer_columns(
         told = "; ".join(f"{item.field}: {item.excluded}" for item in suspected)
         named = [*accept, *(item.field for item in suspected)]
         say(f"left out: {told} To use what is known before:  {accepting(named)}")
-    if not columns.keys() - targets.keys():
+    if not read and not columns.keys() - targets.keys():
         reasons = "; ".join(f"{i.field} ({i.excluded})" for i in inspection.findings if i.excluded)
         raise DataError(
             f"{inspection.title} has no column left to learn from beside "

@@ -226,7 +226,8 @@ def _columns(recipe: Recipe, source: Source) -> tuple[dict[str, Column], Inspect
         return named, None
     check_fields(source, open_targets)
     inspection = inspect_source(source).beside(open_targets, recipe.accept)
-    inferred = infer_columns(inspection, open_targets, recipe.accept)
+    read = open_targets.keys() - set(recipe.task.targets)
+    inferred = infer_columns(inspection, open_targets, recipe.accept, read=read)
     if recipe.columns is None:
         return inferred, inspection
     pictures = sorted((leaned_on - named.keys()) & inferred.keys())

@@ -17,6 +17,7 @@ from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
 from sonde.data.show import render
 from sonde.workflow.judge import judge_rows
+from sonde.workflow.prepare import resolve
 
 FILES = {"play.txt": PROSE, "names.txt": NAMES, "q.json": SQUAD, "news.conll": CONLL}
 
@@ -55,6 +56,17 @@ def test_a_task_may_be_set_whole_or_by_place(changes: dict[str, Any], tmp_path: 
     (tmp_path / "a.csv").write_text("who,x\na,1\nb,2\n")
     recipe = begin(str(tmp_path / "a.csv"), "who", changes=changes)
     assert (recipe.task.kind, recipe.task.targets) == ("verify", ("who",))
+
+
+def test_of_two_columns_the_other_one_is_translated(tmp_path: Path) -> None:
+    lines = [f"a dog {n} runs home,ein hund {n} rennt heim" for n in range(40)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["en,de", *lines, ""]))
+    recipe = begin(str(tmp_path / "pairs.csv"), "de", task="translate")
+    assert recipe.task.dump() | {"source": "en", "target": "de"} == recipe.task.dump()
+    resolved, _ = resolve(recipe, guess_source(str(tmp_path / "pairs.csv")))
+    assert {name: column.kind for name, column in (resolved.columns or {}).items()} == {
+        "en": "text", "de": "text",
+    }  # fmt: skip
 
 
 PAIRS = {
