@@ -8,7 +8,7 @@ Nothing in the file is code: JSON, safetensors, names from closed registries.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from sonde.contracts.data import Column, Encoded, Row
+from sonde.contracts.data import Column, Encoded, Row, RowError
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
@@ -29,8 +29,7 @@ from sonde.core.batch import Batch, as_arrays, count, mapped
 from sonde.core.code import CODE, code_port
 from sonde.core.errors import DamagedBundle, DataError, UsageError, listed
 from sonde.core.port import ROW
-from sonde.core.registry import registry
-from sonde.core.spec import Plain, Spec, join_arrays, split_arrays
+from sonde.core.spec import Plain, Spec, split_arrays
 from sonde.core.text import finite, to_json
 from sonde.data.batches import batch_of
 from sonde.data.pieces import pieces
@@ -39,6 +38,7 @@ from sonde.data.sources._files import located
 from sonde.data.strange import StrangeRows
 from sonde.run.archive import read_archive, write_archive
 from sonde.run.golden import Golden, to_jsonable_answers
+from sonde.run.stored import columns_from, require, scores_from
 from sonde.run.weights import dump_arrays, dump_tensors, layout_of
 
 BATCH = 256
@@ -99,7 +99,7 @@ class Bundle:
             asked, model = archive.json("task.json"), stored["recipe"]["model"]
             parts = [("task", asked), ("model", model), *(("column", c) for c in plain.values())]
             for family, part in parts:
-                _require(family, part["kind"], archive.path)
+                require(family, part["kind"], archive.path)
             columns = columns_from(plain, with_arrays)
             task = Task.parse(asked).bind(columns)
             bare = _bare(Blueprint.parse(model), task)
@@ -158,11 +158,17 @@ class Bundle:
         return [answer for _, answers in parts for answer in answers]
 
     def predicting(
-        self, rows: Any = None, *, batch_size: int = BATCH, **options: Any
+        self,
+        rows: Any = None,
+        *,
+        batch_size: int = BATCH,
+        unread: Callable[[RowError], None] | None = None,
+        **options: Any,
     ) -> Iterator[tuple[pa.RecordBatch | None, list[Row]]]:
         """What `predict` gives, a batch at a time beside its raw rows.
 
-        So memory is bounded where answers are pictures.
+        So memory is bounded where answers are pictures. `unread` is told of rows that cannot be
+        read, counted from 0, before the batch comes that lacks them; without it they are refused.
         """
         chosen = self._chosen(options)
         if rows is None:
@@ -180,8 +186,9 @@ class Bundle:
         strange = StrangeRows(self.columns)
         batch_size = max(batch_size, table.num_rows) if self.task.compares else batch_size
         for start in range(0, table.num_rows, batch_size):
-            chunk = table.slice(start, batch_size)
-            encoded = self._encoded(chunk)
+            chunk, encoded = self._readable(table.slice(start, batch_size), start, unread)
+            if not chunk.num_rows:
+                continue
             strange.add(chunk, encoded)
             answers = self.task.in_pieces(chunk, chosen, partial(self._asked, options=chosen))
             if answers is None:
@@ -261,18 +268,35 @@ class Bundle:
         """
         return self.load(located(path), device=str(self._device))
 
+    def _readable(
+        self, rows: pa.RecordBatch, first: int, unread: Callable[[RowError], None] | None
+    ) -> tuple[pa.RecordBatch, dict[str, Encoded]]:
+        """The rows, numbered from `first` on, that can be read, and what columns make of them.
+
+        Raises:
+            DataError: one cannot be read, and nobody is to be told.
+        """
+        encoded = self._looked_at(rows)
+        wrong = {error.row: error for part in encoded.values() for error in part.errors}
+        if unread is None or self.task.compares or not wrong:
+            return rows, _sound(encoded, first)
+        for row in sorted(wrong):
+            unread(wrong[row]._replace(row=first + row))
+        kept = rows.take(pa.array(np.setdiff1d(np.arange(rows.num_rows), list(wrong))))
+        return kept, self._encoded(kept)
+
     def _encoded(self, rows: pa.RecordBatch) -> dict[str, Encoded]:
         """What the input columns make of raw rows.
 
         Raises:
             DataError: a value cannot be read.
         """
-        encoded = {}
-        for name in self.task.inputs:
-            if name in self.columns:
-                encoded[name] = self.columns[name].encode(rows)
-                refuse_errors(name, encoded[name].errors)
-        return encoded
+        return _sound(self._looked_at(rows))
+
+    def _looked_at(self, rows: pa.RecordBatch) -> dict[str, Encoded]:
+        """The same, with what is wrong."""
+        known = (name for name in self.task.inputs if name in self.columns)
+        return {name: self.columns[name].encode(rows) for name in known}
 
     def _answered(self, encoded: Mapping[str, Encoded], options: Spec, first: int = 0) -> Arrays:
         """What the task's `predict` gives for encoded rows, numbered from `first` on."""
@@ -331,41 +355,22 @@ class Bundle:
         return stack([self.arrays(from_jsonable(rows))]) if rows else {}
 
 
-def scores_from(plain: Plain) -> dict[str, Score]:
-    """Scores as they were saved; what was not defined comes back as NaN."""
-    held = {name: dict(score) for name, score in plain.items()}
-    return {n: Score(**s | {"value": float("nan") if s["value"] is None else s["value"]})
-            for n, s in held.items()}  # fmt: skip
-
-
-def columns_from(plain: Plain, arrays: Mapping[str, np.ndarray]) -> dict[str, Column]:
-    """Fitted columns from what `split_arrays` made of them."""
-    return {name: Column.parse(tree) for name, tree in join_arrays(plain, arrays).items()}
-
-
-def refuse_errors(name: str, errors: Sequence[Any]) -> None:
-    """Stop at values that cannot be read.
+def _sound(encoded: dict[str, Encoded], above: int = 0) -> dict[str, Encoded]:
+    """The same, of rows that so many stand above.
 
     Raises:
-        DataError: naming the first, and how many there are.
+        DataError: a value cannot be read; names the first, and how many there are.
     """
-    if errors:
-        first = errors[0]
-        others = len(errors) - 1
-        more = f" ({others:,} more like this)" if others else ""
-        raise DataError(
-            f"column {name!r}, row {first.row}: got {first.got!r}, expected {first.expected}{more}"
-        )
-
-
-def _require(family: str, kind: str, path: Path) -> None:
-    """Refuse a model whose plug-in is not installed."""
-    known = registry(family).names()
-    if kind not in known:
-        raise DamagedBundle(
-            f"{path} needs the {family} {kind!r}, which is not installed here. Known: "
-            f"{listed(known, 30)}. Install the package that adds it. Nothing was loaded."
-        )
+    for name, part in encoded.items():
+        if part.errors:
+            first = part.errors[0]
+            others = len(part.errors) - 1
+            more = f" ({others:,} more like this)" if others else ""
+            raise DataError(
+                f"column {name!r}, row {above + first.row}: got {first.got!r}, expected "
+                f"{first.expected}{more}"
+            )
+    return encoded
 
 
 def _bare(blueprint: Blueprint, task: Task) -> nn.Module:

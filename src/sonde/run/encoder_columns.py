@@ -15,7 +15,7 @@ from sonde.core.errors import UsageError
 from sonde.core.notice import tell
 from sonde.core.port import Ports
 from sonde.run.archive import read_archive
-from sonde.run.bundle import columns_from
+from sonde.run.stored import columns_from
 
 MODEL = ".sonde"
 """How the name of a sealed model ends; other files hold weights alone."""

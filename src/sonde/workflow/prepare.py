@@ -34,11 +34,11 @@ from sonde.nets.models.convnet import Convnet
 from sonde.nets.models.dense import Dense
 from sonde.nets.models.rnn import Rnn
 from sonde.nets.models.textcnn import Textcnn
-from sonde.run.bundle import columns_from
 from sonde.run.context import RunData
 from sonde.run.directory import RunDirectory
 from sonde.run.encoder_columns import as_the_encoder
 from sonde.run.files import replace
+from sonde.run.stored import columns_from
 from sonde.run.weights import dump_arrays, load_arrays
 from sonde.workflow.divide import divide, refuse_suspects
 

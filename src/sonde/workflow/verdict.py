@@ -8,8 +8,8 @@ from typing import Any
 
 from sonde.contracts.metric import Score
 from sonde.core.text import from_json
-from sonde.run.bundle import scores_from
 from sonde.run.directory import RunDirectory
+from sonde.run.stored import scores_from
 
 _BESIDE = ("baselines", "gains")
 """What a verdict says of each rival."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 import sonde
+from sonde.app.commands.predict import predict
+from sonde.core.errors import DataError
+from sonde.core.text import from_json
 from sonde.run import bundle as bundles
 from sonde.run.journal import read_journal
 
@@ -68,6 +74,34 @@ def test_a_long_text_is_answered_alone_and_the_others_as_without_it(tmp_path: Pa
     for one, other in zip(answers[:3] + answers[4:], alone, strict=True):
         assert one["label"] == other["label"]
         assert one["probability"] == pytest.approx(other["probability"], abs=1e-5)
+
+
+def test_rows_that_cannot_be_read_are_told_and_the_others_answered(
+    bundle: sonde.Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, shown = tmp_path / "m.sonde", tmp_path / "shown"
+    bundle.save(model)
+    shown.mkdir()
+    for number, pixels in enumerate(PICTURES[:11]):
+        Image.fromarray(pixels).save(shown / f"{number}.png")
+    for number in (0, 3, 9, 10):  # at both ends of the batches of eight too
+        (shown / f"{number}.png").write_bytes(b"damaged")
+    with contextlib.redirect_stdout(io.StringIO()) as out, \
+            contextlib.redirect_stderr(io.StringIO()) as err:  # fmt: skip
+        predict(str(model), str(shown))
+    answers = [from_json(line) for line in out.getvalue().splitlines()]
+    assert [Path(row["file"]).stem for row in answers] == [str(n) for n in range(11)]
+    assert [number for number, row in enumerate(answers) if "error" in row] == [0, 3, 9, 10]
+    assert "expected" in answers[3]["error"] and "3.png" in answers[3]["error"]
+    assert Path(answers[4]["image"]).name == "4-image.png"
+    assert "4 of 11 rows cannot be read" in err.getvalue()
+    for number in range(11):
+        (shown / f"{number}.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="none of 11 rows can be read"):
+        predict(str(model), str(shown))
+    with pytest.raises(DataError, match="column 'image', row 1: got"):
+        bundle.predict([{"image": PICTURES[0]}, {"image": b"damaged"}])
 
 
 def test_golden_rows_are_as_many_as_their_answers_allow(

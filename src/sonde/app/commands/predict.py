@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from sonde.app.checks import there
 from sonde.app.given import Given, given
 from sonde.app.output import STDIN, emit
-from sonde.core.errors import UsageError
-from sonde.core.notice import listening
+from sonde.core.errors import DataError, UsageError
+from sonde.core.notice import listening, say
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from sonde.app.pictures import Kept
+    from sonde.contracts.data import RowError
     from sonde.run.bundle import Bundle
 
 _DRAWN = "drawn"
@@ -47,7 +49,8 @@ def predict(
         A `model.sonde`.
     rows
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
-        file, one or more pictures, or a folder of pictures; of several, answers hold the `file`.
+        file, one or more pictures, or a folder of pictures; of several, answers hold the `file`,
+        and of what cannot be read an `error`.
     output
         Write the answers there instead of to stdout: as a table into a .csv, else one JSON object a
         line. Pictures among the answers, such as masks, are files in a folder of that name, by
@@ -106,6 +109,47 @@ def _table(answers: list[dict[str, Any]]) -> str:
     return lines.getvalue()
 
 
+class _Gathered:
+    """Answers in the order of their rows, an error in place of one where a row cannot be read."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._answers: list[dict[str, Any]] = []
+        self._wrong: dict[int, RowError] = {}
+
+    def unread(self, error: RowError) -> None:
+        """A row that has no answer, told before those behind it come."""
+        self._wrong[error.row] = error
+
+    def add(self, answer: dict[str, Any]) -> None:
+        """The next answer."""
+        self._add_errors()
+        self._answers += self._kept.add([answer])
+
+    def finish(self) -> list[dict[str, Any]]:
+        """All of them; how many are errors is said.
+
+        Raises:
+            DataError: all are.
+        """
+        self._add_errors()
+        if self._wrong:
+            first = _in_words(next(iter(self._wrong.values())))
+            if len(self._wrong) == len(self._answers):
+                raise DataError(f"none of {len(self._answers):,} rows can be read; row 0: {first}")
+            say(f"{len(self._wrong):,} of {len(self._answers):,} rows cannot be read, and have an "
+                f"`error` in place of an answer; the first: {first}")  # fmt: skip
+        return self._answers
+
+    def _add_errors(self) -> None:
+        while (error := self._wrong.get(len(self._answers))) is not None:
+            self._answers += self._kept.add([{"error": _in_words(error)}])
+
+
+def _in_words(error: RowError) -> str:
+    return f"got {error.got!r}, expected {error.expected}"
+
+
 def _answers(
     bundle: Bundle, asked: Given, output: str | None, draw: bool, options: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], str]:
@@ -121,12 +165,14 @@ def _answers(
     masks = any(port.size for port in grids)  # their values are classes: nothing to look at
     together = _DRAWN if draw or masks else None
     kept = Kept(output, len(asked.rows or ()), files=asked.files, together=together)
-    answers: list[dict[str, Any]] = []
+    found = _Gathered(kept)
     size = _FEW if draw or grids else BATCH
-    for chunk, part in bundle.predicting(asked.rows, batch_size=size, **options):
+    unread = None if len(asked.rows or ()) < 2 else found.unread
+    for chunk, part in bundle.predicting(asked.rows, batch_size=size, unread=unread, **options):
         drawn = _drawings(bundle, part, chunk) if draw else repeat(None)
         for answer, picture in zip(part, drawn, strict=False):
-            answers += kept.add([answer if picture is None else answer | {_DRAWN: picture}])
+            found.add(answer if picture is None else answer | {_DRAWN: picture})
+    answers = found.finish()
     if len(asked.files) > 1:
         named = zip(asked.files, answers, strict=True)
         answers = [{"file": file} | answer for file, answer in named]
