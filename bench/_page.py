@@ -16,7 +16,9 @@ Made by `make results` from `docs/results.jsonl`, to which every finished traini
 from which nothing is taken away. Do not edit it.
 
 A number is the mean over seeds; the smallest and largest stand beside it, and the 95 %
-interval of seed 0 over its test rows. The split's own seed stays 0 and a recipe's seed varies.
+interval of seed 0 over its test rows. The split's own seed stays 0 and a recipe's seed varies. A
+seed counts by the last training of the recipe as it stands in its row; a line below the table says
+where Sonde's code changed between seeds.
 Settings were chosen on validation rows; the test part was opened once for each training. *Training*
 is the time of steps and validation; *whole* counts reading, simple rivals and the report too. Peak
 memory is that of the whole process.
