@@ -149,12 +149,12 @@ class Boxes(InPicture):
             yield Objects(borders[of], places[of], spared[of]) if known else None
 
     def strange(self, rows: pa.RecordBatch, encoded: Encoded) -> Sequence[Strange]:
-        """Objects of classes that no training row had, and objects that are none."""
+        """Missing where none was, objects of classes that no training row had, and no objects."""
         found = self._flat(rows)
         unknown = (self._places(found.labels) < 0) & ~found.faulty
         unknown &= ~(found.difficult & (not self.difficult))
         fate = "these objects are left out of the scores"
-        respects = []
+        respects = list(super().strange(rows, encoded))
         for places, what in (
             (unknown, "hold objects of classes that no training row had"),
             (found.faulty, "hold objects that cannot be read"),

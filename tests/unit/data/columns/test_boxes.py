@@ -184,7 +184,8 @@ def test_objects_that_are_left_out_of_scores_are_strange() -> None:
     new = rows_of([CELL, Box("mite", 0, 0, 9, 9), Box("fly", 0, 0, 9, 9)], [CELL],
                   [Box("mite", 1, 1, 9, 9), Box("cell", 9, 9, 2, 2)], None,
                   [Box("mite", 1, 1, 9, 9, difficult=True)])  # fmt: skip
-    classes, faulty = column.strange(new, column.encode(new))
+    missing, classes, faulty = column.strange(new, column.encode(new))
+    assert (missing.rows.tolist(), missing.what) == ([3], "have no value")
     assert (classes.rows.tolist(), classes.examples) == ([0, 2], ("mite", "fly"))
     assert classes.what == "hold objects of classes that no training row had"
     assert (faulty.rows.tolist(), faulty.what) == ([2], "hold objects that cannot be read")
