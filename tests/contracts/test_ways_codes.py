@@ -97,8 +97,8 @@ def test_the_default_changes_are_told(tmp_path: Path) -> None:
 
 def test_collapse_is_said(tmp_path: Path) -> None:
     """Without what keeps numbers apart and with nothing but likeness asked for, all is one."""
-    only = {"variance": 0.0, "covariance": 0.0, "stop": None, "budget": {"epochs": 60},
-            "optimizer": {"kind": "adamw", "learning_rate": 0.05, "weight_decay": 0.5}}  # fmt: skip
+    only = {"variance": 0.0, "covariance": 0.0, "stop": None, "budget": {"epochs": 120},
+            "optimizer": {"kind": "adamw", "learning_rate": 0.05, "weight_decay": 1.0}}  # fmt: skip
     model = {"kind": "dense", "hidden": [12], "norm": None}
     strain = changed("vicreg", paradigm=only, model=model, checkpoint={"steps": 1000})
     run = trained(strain, tmp_path / "run")
