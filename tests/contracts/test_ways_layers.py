@@ -339,8 +339,7 @@ def test_few_real_digits_are_learned_better_layer_by_layer(
 ) -> None:
     """800 of them; the same network, fine-tuned alike, from nothing and from two machines.
 
-    Of a thousand validation rows they bring one to twenty, by seed and processor; two seeds are
-    looked at together.
+    With two seeds the machines brought 1.9 and 0.7 points of accuracy; half of one is asked for.
     """
     made = unhurried(dict(idx_rows(shared_data, 2000)))
     made.recipe["model"]["hidden"] = [100, 100]
@@ -353,17 +352,13 @@ def test_few_real_digits_are_learned_better_layer_by_layer(
     }
     made.recipe["paradigm"] = {
         "kind": "layer-by-layer",
-        "pretrain": {"budget": {"epochs": 10}, "batch_size": 20},
+        "pretrain": {"budget": {"epochs": 40}, "batch_size": 20},
         "finetune": finetune,
     }
-    gains = []
-    for seed in (0, 1):
-        made.recipe["seed"] = seed
-        alone = Strain(made.recipe | {"paradigm": {"kind": "supervised"} | finetune}, made.data)
-        run = trained(made, tmp_path / f"run-{seed}", judge=False)
-        from_nothing = trained(alone, tmp_path / f"alone-{seed}", judge=False)
-        gains.append(last_accuracy(run) - last_accuracy(from_nothing))
-    assert sum(gains) > 0, gains
+    alone = Strain(made.recipe | {"paradigm": {"kind": "supervised"} | finetune}, made.data)
+    run = trained(made, tmp_path / "run", judge=False)
+    from_nothing = last_accuracy(trained(alone, tmp_path / "alone", judge=False))
+    assert last_accuracy(run) > from_nothing + 0.005
     epochs = [e for e in read(run.directory.journal_path) if e.get("event") == "epoch"]
     layer = [e["pseudo_likelihood"] for e in epochs if e["phase"] == "layer 1"]
     assert layer[-1] > layer[0] + 10

@@ -129,7 +129,8 @@ def test_what_the_mirror_image_shows_is_given_too(bundle: sonde.Bundle) -> None:
     for name in ("boxes", "class", "score"):
         swapped = torch.cat([there[name][:, half:], there[name][:, :half]], dim=1)
         torch.testing.assert_close(here[name], swapped)
-    raw = next(row for row in squares(9, 3) if row["boxes"])
-    [plain], [both] = (bundle.predict([{"image": raw["image"]}], flips=f) for f in (False, True))
-    assert len(both["boxes"]) >= len(plain["boxes"]) > 0
-    assert right(both, raw) > 0.5  # of little training, on any processor
+    rows = [row for row in squares(9, 3) if row["boxes"]]
+    asked = [{"image": row["image"]} for row in rows]
+    plain, both = (bundle.predict(asked, flips=flips) for flips in (False, True))
+    assert sum(len(row["boxes"]) for row in both) >= sum(len(row["boxes"]) for row in plain) > 0
+    assert np.mean([right(answer, row) for answer, row in zip(both, rows, strict=True)]) > 0.6
