@@ -84,9 +84,10 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
     quote = dialect.quote if dialect.quote is not None else find_quote(text.head)
     delimiter = dialect.delimiter or find_delimiter(text.head, quote, text.is_whole)
     every = _split(text.head, delimiter, quote, text.is_whole)
-    plain = _split(text.head, delimiter, "", text.is_whole)
-    if dialect.quote is None and delimiter == "\t" and _joins_rows(every, plain):
-        quote, every = "", plain
+    if dialect.quote is None and delimiter == "\t" and quote in text.head:
+        plain = _split(text.head, delimiter, "", text.is_whole)
+        if _joins_rows(every, plain):
+            quote, every = "", plain
     lines = _filled(every)
     if not lines:
         if text.is_whole:
