@@ -72,14 +72,12 @@ def smoothed_loss(logits: Tensor, asked: Padded, smoothing: float) -> Loss:
         asked: (B, T) words.
         smoothing: in [0, 1).
     """
-    from torch.nn import functional
-
     from sonde.contracts.task import Loss
+    from sonde.tasks._smoothed import smoothed_cross_entropy
 
     words, real = asked.values, asked.mask()
-    costs = functional.cross_entropy(
-        logits.flatten(0, 1), words.flatten(), reduction="none", label_smoothing=smoothing
-    ).reshape(words.shape)
+    costs = smoothed_cross_entropy(logits.flatten(0, 1), words.flatten(), smoothing)
+    costs = costs.reshape(words.shape)
     return Loss((costs * real).sum(1), asked.lengths.float())
 
 

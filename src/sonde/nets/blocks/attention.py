@@ -44,17 +44,21 @@ class SelfAttention(nn.Module):
             tokens: of a row.
             seen: (B, 1, T or 1, T) bool, what each token may look at; None: all.
             causal: each token looks at itself and those before it; instead of `seen`.
-            turns: of rotary positions, as `positions.turned` takes them.
+            turns: of rotary positions, as `positions.turned` takes them for queries and keys:
+                (2, T, 2, heads, D / heads), or (2, B, T, 2, heads, D / heads).
         """
         return self.mix(*self.parts(tokens, turns), seen, causal=causal)
 
     def parts(self, tokens: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, D) -> queries, keys and values, (B, heads, T, D / heads) each."""
         asked = self.ask(tokens).unflatten(-1, (3, self.heads, -1))  # (B, T, 3, heads, D / heads)
-        query, key, value = asked.permute(2, 0, 3, 1, 4).unbind(0)
-        if turns is not None:
-            query, key = turned(query, turns), turned(key, turns)
-        return query, key, value
+        if turns is None:
+            query, key, value = asked.unbind(2)
+        else:
+            both, values = asked.split((2, 1), dim=2)
+            query, key = turned(both, turns).unbind(2)
+            value = values.squeeze(2)
+        return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
 
     def mix(
         self,

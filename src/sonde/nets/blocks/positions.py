@@ -29,23 +29,26 @@ def turns(places: Tensor, width: int) -> Tensor:
         width: of a head, d, even.
 
     Returns:
-        (2, ..., d / 2) float32: pair i is turned by place * 10000^(-2i / d).
+        (2, ..., d) float32: pair i is turned by place * 10000^(-2i / d); a first feature's sine has
+        the sign with which the second one is added to it.
     """
     pairs = torch.arange(0, width, 2, device=places.device, dtype=torch.float32)
     angles = places[..., None].float() * _BASE ** (-pairs / width)
-    return torch.stack([angles.cos(), angles.sin()])
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.stack([torch.cat([cosine, cosine], dim=-1), torch.cat([-sine, sine], dim=-1)])
 
 
 def turned(vectors: Tensor, by: Tensor) -> Tensor:
     """Queries or keys, each turned by the angles of its place.
 
     Args:
-        vectors: (B, heads, T, d).
-        by: (2, T, d / 2), or (2, B, 1, T, d / 2) where rows stand at places of their own.
+        vectors: (..., d).
+        by: (2, ..., d) of `turns`, to be spread over the vectors.
     """
     cosine, sine = by.to(vectors.dtype)
-    first, second = vectors.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    swapped = vectors.roll(vectors.shape[-1] // 2, dims=-1)
+    found: Tensor = vectors * cosine + swapped * sine
+    return found
 
 
 class LearnedPlaces(nn.Module):

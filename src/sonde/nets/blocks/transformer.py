@@ -35,7 +35,7 @@ class Places(nn.Module):
 
     def __init__(self, kind: Positions, width: int, heads: int) -> None:
         super().__init__()
-        self.head_width = width // heads
+        self.heads, self.head_width = heads, width // heads
         count = PLACES if kind == "learned" else kind
         self.learned = None if count == "rotary" else LearnedPlaces(int(count), width)
 
@@ -43,8 +43,8 @@ class Places(nn.Module):
         """(B, T, E) at places (T,) or (B, T) -> the steps, and angles for `SelfAttention`."""
         if self.learned is not None:
             return self.learned(steps, places), None
-        angles = turns(places, self.head_width)
-        return steps, angles if places.ndim == 1 else angles[:, :, None]  # beside the heads
+        angles = turns(places, self.head_width)[..., None, None, :]
+        return steps, angles.repeat_interleave(2, dim=-3).repeat_interleave(self.heads, dim=-2)
 
 
 class EncoderStack(nn.Module):

@@ -42,12 +42,15 @@ def weighed(
         return functional.scaled_dot_product_attention(
             query, key, value, seen, dropout_p=dropout or 0.0, is_causal=causal
         )
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    scores = key @ (query * query.shape[-1] ** -0.5).transpose(-2, -1)  # (B, heads, S, T)
     if causal:
-        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    assert seen is not None
-    weights = scores.float().masked_fill(~seen, -torch.inf).softmax(dim=-1)
-    return functional.dropout(weights, dropout).to(value.dtype) @ value
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu()
+    else:
+        assert seen is not None
+        seen = seen.transpose(-2, -1)
+    # Along the last axis torch takes one short row at a time, along any other many at once.
+    weights = scores.float().masked_fill(~seen, -torch.inf).softmax(dim=-2)
+    return functional.dropout(weights, dropout).to(value.dtype).transpose(-2, -1) @ value
 
 
 def _is_long(query: Tensor, key: Tensor) -> bool:
