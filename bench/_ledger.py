@@ -47,6 +47,7 @@ class Entry:
         work: multiply-adds a judged row took; None where they were not counted.
         gains: another's name -> score -> how much better this one is on the same rows, whichever
             direction better is, then the low and the high end of the paired 95 % interval.
+        also: other test scores that the row asks for.
     """
 
     row: str
@@ -67,6 +68,7 @@ class Entry:
     modules: list[str] | None = None
     work: float | None = None
     gains: dict[str, dict[str, list[float | None]]] | None = None
+    also: dict[str, float] | None = None
 
     @property
     def key(self) -> Key:

@@ -73,7 +73,7 @@ def _line(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> tuple[
     seconds = [entry.seconds for entry in entries if not entry.resumed]
     return (
         *head,
-        f"**{row.unit.show(fmean(values))}**",
+        _mean(row, entries),
         f"{row.unit.show(min(values))} to {row.unit.show(max(values))}",
         _interval(row, entries),
         verdict(row, entries, rivals),
@@ -82,6 +82,18 @@ def _line(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry]) -> tuple[
         f"{max(entry.peak_bytes for entry in entries) / 2**20:,.0f} MiB",
         _work(entries),
     )
+
+
+def _mean(row: Row, entries: Sequence[Entry]) -> str:
+    """The mean over seeds, with those of other scores that the row asks for."""
+    mean = row.unit.show(fmean(row.unit.of(entry.score) for entry in entries))
+    others = [f"{name} {row.unit.show(_also(name, entries))}" for name in row.also]
+    return ", ".join((f"**{mean}**", *others))
+
+
+def _also(name: str, entries: Sequence[Entry]) -> float:
+    """The mean of another score over seeds; not a number where one was not measured."""
+    return fmean((entry.also or {}).get(name, float("nan")) for entry in entries)
 
 
 def _work(entries: Sequence[Entry]) -> str:
@@ -97,6 +109,7 @@ def verdict(row: Row, entries: Sequence[Entry], rivals: Sequence[Entry] = ()) ->
         row.met(mean, entries[0].closed_form)
         and _beaten(row, entries, rivals)
         and _spared(row, entries)
+        and all(_also(name, entries) >= least for name, least in row.also.items())
     )
     word = "met" if enough else "**MISSED**"
     done = len({entry.seed for entry in entries} & set(SEEDS))

@@ -38,6 +38,7 @@ class Job:
         how: the recipe's own split, or every fold of it.
         score: the name of the score that is wanted.
         told: the names of scores whose gains over others are wanted.
+        also: the names of other scores that are wanted.
         beside: other runs on the same rows, compared as simple rivals are: name -> folder.
         closed_form: whether the closed form is computed beside it.
         seed: of everything but the split, which keeps its own.
@@ -50,6 +51,7 @@ class Job:
     how: Literal["fit", "cross_validate"]
     score: str
     told: Sequence[str]
+    also: Sequence[str]
     beside: Mapping[str, str]
     closed_form: bool
     seed: int
@@ -64,7 +66,8 @@ def measure(job: Job) -> dict[str, Any]:
     for file, folder in job.needs.values():
         fit(_recipe(job, file), run_dir=folder)
     recipe = _recipe(job, job.recipe)
-    score = _trained(job, recipe, run_dir)
+    scores = _trained(job, recipe, run_dir)
+    score = scores[job.score]
     seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
@@ -81,6 +84,7 @@ def measure(job: Job) -> dict[str, Any]:
         "modules": _modules(_noted_in(job)),
         "work": _work(run_dir),
         "gains": gains(run_dir, job.told, job.beside),
+        "also": {name: scores[name].value for name in job.also},
     }
 
 
@@ -92,10 +96,10 @@ def _recipe(job: Job, file: str) -> Recipe:
     return as_recipe(from_yaml(text, where=file)).model_copy(update={"seed": job.seed})
 
 
-def _trained(job: Job, recipe: Recipe, run_dir: Path) -> Score:
+def _trained(job: Job, recipe: Recipe, run_dir: Path) -> Mapping[str, Score]:
     if job.how == "fit":
-        return fit(recipe, run_dir=run_dir).scores[job.score]
-    return cross_validate(recipe, refit=False, run_dir=run_dir).scores[job.score]
+        return fit(recipe, run_dir=run_dir).scores
+    return cross_validate(recipe, refit=False, run_dir=run_dir).scores
 
 
 def _training_seconds(run_dir: Path) -> float:

@@ -91,6 +91,7 @@ def _trained(row: Row, seed: int) -> Entry | None:
         "how": row.how,
         "score": row.score,
         "told": list(row.told),
+        "also": list(row.also),
         "beside": _beside(row, seed, whole.code) if row.told else {},
         "closed_form": row.tolerance is not None,
         "seed": seed,
