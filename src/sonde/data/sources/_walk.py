@@ -19,6 +19,11 @@ SUFFIXES = frozenset(
 )
 """What a picture's name ends with, in any case."""
 
+_ABOUT = frozenset(
+    ("authors", "changelog", "citation", "copying", "licence", "license", "notice", "readme")
+)
+"""Files of these names, whatever their ending, tell of the others: nothing is lost without them."""
+
 _PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 
 
@@ -125,7 +130,7 @@ def _add_classes(
         for path in _files_below(found, shelf, join(below, label)):
             if not is_unicode(path):
                 _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
-            elif not sought.names(path):
+            elif not sought.names(path) or _is_about(path):
                 _tell(found, path, f"a {sought.word} ({sought.known})", join(shelf.top, path))
             else:
                 found.labels.append(label)
@@ -167,5 +172,9 @@ def shown(path: str) -> str:
     return path.encode(errors="backslashreplace").decode()
 
 
+def _is_about(path: str) -> bool:
+    return PurePath(path).stem.lower() in _ABOUT
+
+
 def _tell(found: Labelled, got: str, expected: str, path: str) -> None:
-    found.errors.append(RowError(len(found.paths), got, expected, path))
+    found.errors.append(RowError(len(found.paths), got, expected, path, harmless=_is_about(got)))
