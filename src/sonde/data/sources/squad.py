@@ -6,6 +6,12 @@
 
 Rajpurkar et al. 2016 (arXiv:1606.05250) and 2018 (arXiv:1806.03822). A row is a question, with its
 context; `answers` and `starts` are lists, empty where the context does not answer it.
+
+The flat form, in which every question holds its context and answers are an object of two lists, is
+read as well: an object on each line, a list of them, or a list under `data`.
+
+    {"id": "1", "title": "Oxygen", "context": "Oxygen is a gas ...", "question": "What is oxygen?",
+     "answers": {"text": ["a gas"], "answer_start": [10]}}
 """
 
 from __future__ import annotations
@@ -32,8 +38,8 @@ from sonde.data.sources._within import open_within
 _ROWS = 256
 """Rows at once: every one holds its whole context."""
 
-_SUFFIXES = frozenset((".json", ".gz"))
-_NAMES = (".json", ".json.gz")
+_SUFFIXES = frozenset((".json", ".jsonl", ".gz"))
+_NAMES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
 _TYPES = {
     "id": pa.string(),
@@ -78,11 +84,12 @@ class Squad(InParts, Recognised):
 
     @classmethod
     def claim(cls, site: Site) -> Self | None:
-        """A JSON file with lists of data and of paragraphs."""
+        """A JSON file with lists of data and of paragraphs, or questions of the flat form."""
         if not site.path.lower().endswith(_NAMES):
             return None
-        shaped = all(re.search(rf'"{key}"\s*:\s*\[', site.head) for key in ("data", "paragraphs"))
-        return cls(path=site.path) if shaped else None
+        nested = _begin(site.head, "[", "data", "paragraphs")
+        flat = _begin(site.head, "[", "answer_start") and _begin(site.head, '"', "context")
+        return cls(path=site.path) if nested or flat else None
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Answers are found in contexts; questions about one context stay on one side."""
@@ -128,6 +135,11 @@ class Squad(InParts, Recognised):
         return self._expanded()
 
 
+def _begin(head: str, opening: str, *keys: str) -> bool:
+    """Whether there is each key, and its value begins so."""
+    return all(re.search(rf'"{key}"\s*:\s*{re.escape(opening)}', head) for key in keys)
+
+
 def _rows(path: str, tell: Callable[[RowError], None]) -> Iterator[dict[str, Any]]:
     """The questions of a file; those that cannot be read are told."""
     for number, (title, context, question, place) in enumerate(_questions(path), start=1):
@@ -141,18 +153,23 @@ def _rows(path: str, tell: Callable[[RowError], None]) -> Iterator[dict[str, Any
 def _questions(path: str) -> Iterator[tuple[Any, Any, Any, str]]:
     """Title, context, question and where it stands, unchecked but for the lists around them."""
     whole = _parsed(path)
-    articles = whole.get("data") if isinstance(whole, Mapping) else None
-    if not isinstance(articles, list):
+    if isinstance(whole, Mapping) and "question" in whole:  # a single line
+        whole = [whole]
+    data = whole.get("data") if isinstance(whole, Mapping) else whole
+    if not isinstance(data, list) or whole == []:
         raise _misformed(path, "", whole)
-    for at, article in enumerate(articles):
-        place = f"data[{at}]"
-        for paragraph, below in _listed(path, article, "paragraphs", place):
+    for at, item in enumerate(data):
+        place = f"data[{at}]" if data is not whole else f"[{at}]"
+        if isinstance(item, Mapping) and "question" in item:
+            yield item.get("title"), item.get("context"), item, place
+            continue
+        for paragraph, below in _listed(path, item, "paragraphs", place):
             for question, where in _listed(path, paragraph, "qas", below):
-                yield article.get("title"), paragraph.get("context"), question, where
+                yield item.get("title"), paragraph.get("context"), question, where
 
 
 def _parsed(path: str) -> Any:
-    """A file's JSON.
+    """A file's JSON; of one with an object on each line a list of them.
 
     Raises:
         DataError: it is none, or no UTF-8.
@@ -160,11 +177,15 @@ def _parsed(path: str) -> Any:
     with open_within(path) as file:
         data = file.read()
     try:
-        return from_json(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: byte {error.start + 1:,} is not UTF-8. Save the file as UTF-8."
         ) from None
+    lines = [line for line in text.split("\n") if line and not line.isspace()]
+    try:
+        by_line = len(lines) > 1 and all(line.lstrip()[0] == "{" for line in lines[:2])
+        return [from_json(line) for line in lines] if by_line else from_json(text)
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}), expected {_FORM}") from None
 
@@ -213,7 +234,7 @@ def _row(title: Any, context: Any, question: Any) -> dict[str, Any] | _Wrong:
 def _answers(question: Mapping[str, Any]) -> list[tuple[str, int]] | _Wrong:
     """Text and start of each answer; none where the question is said to have none."""
     impossible = question.get("is_impossible")
-    listed = question.get("answers", [] if impossible is True else None)
+    listed = _one_by_one(question.get("answers", [] if impossible is True else None))
     if not isinstance(listed, list):
         return _Wrong(listed, "answers, a list, or is_impossible: true")
     if impossible is True and listed:
@@ -233,3 +254,13 @@ def _answers(question: Mapping[str, Any]) -> list[tuple[str, int]] | _Wrong:
             return _Wrong(answer, "an answer with answer_start, a whole number from 0 on")
         found.append((text, start))
     return found
+
+
+def _one_by_one(answers: Any) -> Any:
+    """The two lists of the flat form as a list of answers; anything else as it is."""
+    if not isinstance(answers, Mapping):
+        return answers
+    texts, starts = answers.get("text"), answers.get("answer_start")
+    if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
+        return answers
+    return [{"text": t, "answer_start": s} for t, s in zip(texts, starts, strict=True)]

@@ -12,6 +12,7 @@ import pytest
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, StorageError
 from sonde.core.port import PART
+from sonde.data.guess import guess_source
 from sonde.data.sources.squad import Squad
 
 ANSWERS = [{"text": "Ann", "answer_start": 0}, {"text": "Ann saw", "answer_start": 0}]
@@ -38,6 +39,39 @@ def test_a_row_is_a_question_with_its_context(tmp_path: Path) -> None:
     assert rows[0] == {"id": "7", "title": "T", "question": "Who?", "context": "Ann saw it.",
                        "answers": ["Ann", "Ann saw"], "starts": [0, 0]}  # fmt: skip
     assert rows[1]["answers"] == [] and rows[1]["starts"] == []
+
+
+FLAT = {"id": "7", "title": "T", "question": "Who?", "context": "Ann saw it.",
+        "answers": {"text": ["Ann", "Ann saw"], "answer_start": [0, 0]}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.jsonl", json.dumps(FLAT) + "\n\n" + json.dumps(FLAT) + "\n"),
+        ("q.json", json.dumps([FLAT, FLAT])),
+        ("q.json", json.dumps({"version": 2, "data": [FLAT, FLAT]}, indent=1)),
+        ("q.jsonl", json.dumps(FLAT)),
+    ],
+)
+def test_the_flat_form_is_recognised_and_gives_the_same_rows(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    source = guess_source(str(tmp_path / name))
+    assert isinstance(source, Squad)
+    rows, errors = read(source)
+    nested, _ = read(Squad(written(tmp_path / "nested.json", [GOOD])))
+    assert not errors
+    assert rows == nested * content.count("Who?")
+
+
+def test_a_flat_question_that_is_broken_is_told_with_its_place(tmp_path: Path) -> None:
+    broken = {**FLAT, "answers": {"text": ["Ann"], "answer_start": []}}
+    (tmp_path / "q.json").write_text(json.dumps([FLAT, broken]), encoding="utf-8")
+    rows, errors = read(Squad(str(tmp_path / "q.json")))
+    assert len(rows) == 1
+    assert [(error.row, error.place) for error in errors] == [(2, f"{tmp_path / 'q.json'}, [1]")]
 
 
 def test_files_for_validation_and_test_are_parts(tmp_path: Path) -> None:
