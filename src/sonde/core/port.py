@@ -57,6 +57,13 @@ class Port:
         assert self.kind == "category" and self.size is not None, f"{self.kind} has no classes"
         return self.size
 
+    def in_words(self) -> str:
+        """Such as 'a grid of 3 x 32 x 32, each of 12 classes', for messages."""
+        axes = " x ".join("any" if axis is None else str(axis) for axis in self.shape)
+        classes = "" if self.size is None else f"{self.size:,} classes"
+        of = f" of {axes}" if axes else f" of {classes}" if classes else ""
+        return f"a {self.kind}{of}{f', each of {classes}' if axes and classes else ''}"
+
 
 Ports = Mapping[str, Port]
 

@@ -173,8 +173,9 @@ def width_of(name: str, port: Port) -> int:
         case Port(kind="vector", shape=(int(length),)):
             return length
     raise UsageError(
-        f"output {name!r}: got {port}, expected a scalar, a category with at least one class, "
-        "or a vector of fixed length. Choose a target, or a model, that fits."
+        f"output {name!r} is {port.in_words()}; this model gives a scalar, a category with at "
+        "least one class, or a vector of fixed length. Leave the recipe's model out to get one "
+        "that suits the task, or choose another target."
     )
 
 

@@ -113,8 +113,14 @@ def test_a_kind_it_cannot_read_is_refused_with_who_can() -> None:
 
 
 @pytest.mark.parametrize(
-    "port", [Port("grid", (1, 8, 8)), Port("category", size=0), Port("vector", (None,))], ids=str
+    ("port", "words"),
+    [
+        (Port("grid", (1, 8, 8)), "a grid of 1 x 8 x 8"),
+        (Port("grid", (1, 8, 8), size=2), "a grid of 1 x 8 x 8, each of 2 classes"),
+        (Port("category", size=0), "a category of 0 classes"),
+        (Port("vector", (None,)), "a vector of any"),
+    ],
 )
-def test_an_output_it_cannot_write_is_refused(port: Port) -> None:
-    with pytest.raises(UsageError, match=r"output 'answer': got .* expected a scalar"):
+def test_an_output_it_cannot_write_is_refused(port: Port, words: str) -> None:
+    with pytest.raises(UsageError, match=f"output 'answer' is {words}; this model gives a scalar"):
         network({"age": Port("scalar")}, {"answer": port})

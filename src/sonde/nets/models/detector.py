@@ -150,6 +150,6 @@ def _size_of(name: str, port: Port) -> tuple[int, int, int]:
             if channels > PLACE and port.size is None:
                 return channels, height, width
     raise UsageError(
-        f"output {name!r}: got {port}, expected a level of cells, a grid without classes of its "
-        "own. Take task: detect, or another model."
+        f"output {name!r} is {port.in_words()}; a detector gives levels of cells, grids without "
+        "classes of their own. Take task: detect, or another model."
     )
