@@ -88,7 +88,7 @@ def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]
             )
         return {"kind": kind}
     known = _columns_of(source)
-    name = target or _of_pictures(source) or _only_target(known)
+    name = target or _of_pictures(source) or _suited(source, kind) or _only_target(known)
     check_fields(source, [name])
     named = {"kind": kind, "target": name}
     needed = [option for option, field in options.items() if field.is_required()]
@@ -116,10 +116,27 @@ def _of_pictures(source: Source) -> str | None:
     return beside[0] if len(beside) == 1 else None
 
 
+def _suited(source: Source, kind: str) -> str | None:
+    """The one field whose kind, as the source says it, is what the task's target is."""
+    task: Any = registry("task").load(kind)
+    told = {field.name: field.kind for field in source.fields() if field.kind}
+    suited = [
+        name
+        for name, own in told.items()
+        if task.model_construct(target=name).target_columns().get(name) == own
+    ]
+    return suited[0] if len(suited) == 1 else None
+
+
 def _only_target(known: list[str]) -> str:
     """`label` where a folder per class gives it."""
     if "label" in known:
         return "label"
+    if known == ["image"]:
+        raise UsageError(
+            "what is to be learned from pictures without labels? Put those of a class into a "
+            "folder of its own, or take --task restore, reconstruct or generate."
+        )
     raise UsageError(
         f"which column is to be predicted? Add  --target NAME. Columns: {listed(known, 30)}"
     )

@@ -249,7 +249,8 @@ class Source(Spec):
 
     def describe(self) -> str:
         """How it was read, in a few words, such as '14 columns, comma, utf-8, header'."""
-        return f"{len(self.fields())} fields"
+        count = len(self.fields())
+        return "1 field" if count == 1 else f"{count:,} fields"
 
     @abstractmethod
     def fields(self) -> Sequence[Field]:

@@ -43,6 +43,10 @@ class Finding:
     said: str
     advice: str = ""
 
+    def __str__(self) -> str:
+        line = f"{'ok' if self.ok else 'LOOK':5}{self.name:17}{self.said}"
+        return f"{line}\n{'':22}-> {self.advice}" if self.advice else line
+
 
 def inputs(made: Trial) -> Finding:
     """No input dwarfs the others or says nothing."""

@@ -7,7 +7,7 @@ from which each row was left out says which labels to look at again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,17 +54,19 @@ class Diagnosis:
         return {"well": self.is_well, "findings": found, "rows": rows}
 
     def __str__(self) -> str:
-        lines = []
-        for finding in self.findings:
-            lines.append(f"{'ok' if finding.ok else 'LOOK':5}{finding.name:17}{finding.said}")
-            if finding.advice:
-                lines.append(f"{'':5}{'':17}-> {finding.advice}")
-        lines += [f"     row {row:,}: {remark}" for row, remark in self.rows.items()]
-        return "\n".join(lines)
+        return "\n".join([*map(str, self.findings), *self.remarks()])
+
+    def remarks(self) -> list[str]:
+        """A line for each of `rows`."""
+        return [f"     row {row:,}: {remark}" for row, remark in self.rows.items()]
 
 
 def debug(
-    recipe: Recipe | Mapping[str, Any] | str | Path, data: Any = None, *, steps: int = SHORT
+    recipe: Recipe | Mapping[str, Any] | str | Path,
+    data: Any = None,
+    *,
+    steps: int = SHORT,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> Diagnosis:
     """Check a recipe on its data without a run: nothing is kept, the test part stays closed.
 
@@ -72,14 +74,25 @@ def debug(
         recipe: as for `fit`.
         data: as for `fit`.
         steps: of each short training.
+        on_finding: called with each finding as soon as it is there; some take a minute.
 
     Raises:
         UsageError: the recipe does not follow a loss of rows with one descent.
     """
+    findings: list[Finding] = []
+
+    def found(finding: Finding) -> None:
+        findings.append(finding)
+        if on_finding is not None:
+            on_finding(finding)
+
     with trial(recipe, data) as made:
-        findings = list(_findings(made, steps))
+        for finding in _findings(made, steps):
+            found(finding)
         labels, rows = suspect_labels(made, steps)
-    return Diagnosis([*findings, labels] if labels else findings, rows)
+        if labels is not None:
+            found(labels)
+    return Diagnosis(findings, rows)
 
 
 def _findings(made: Trial, steps: int) -> Iterator[Finding]:

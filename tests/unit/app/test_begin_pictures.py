@@ -12,6 +12,7 @@ from sonde.core.errors import UsageError
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
 from sonde.data.likely import likely_targets
+from sonde.tasks.restore import Restore
 
 MASKS: Files = {f"{folder}/{name}.png": png(seed=n) for folder in ("image", "label")
                 for n, name in enumerate("ab")}  # fmt: skip
@@ -45,3 +46,19 @@ def test_looking_says_what_was_found(tmp_path: Path) -> None:
     masks = inspect_source(guess_source(packed(MASKS, tmp_path / "b.zip")))
     assert masks.finding("mask").reason == "2 encoded pictures, as the source says"
     assert likely_targets(masks) == ["mask"]
+
+
+@pytest.mark.parametrize("names", [("1.png", "2.png"), ("a/1.png", "b/2.png")])
+def test_what_is_restored_is_the_picture_and_not_its_label(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = packed({name: png() for name in names}, tmp_path / "a.zip")
+    recipe = begin(path, None, task="restore", changes={"task.damage.gaussian": 0.1})
+    assert isinstance(recipe.task, Restore)
+    assert recipe.task.target == "image"
+
+
+def test_pictures_without_labels_need_a_task(tmp_path: Path) -> None:
+    path = packed({"1.png": png(), "2.png": png()}, tmp_path / "a.zip")
+    with pytest.raises(UsageError, match=r"without labels.* --task restore, reconstruct or"):
+        begin(path, None)

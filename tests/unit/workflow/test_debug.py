@@ -47,7 +47,9 @@ def finding(found: Diagnosis, name: str) -> Any:
 
 
 def test_a_sound_recipe_passes() -> None:
-    found = sonde.debug(recipe(), rows())
+    told: list[Any] = []
+    found = sonde.debug(recipe(), rows(), on_finding=told.append)
+    assert told == found.findings
     assert [f.name for f in found.findings if not f.ok] in ([], ["labels"]), str(found)
     assert finding(found, "first loss").said.endswith("0.693")
     assert found.dump()["findings"][0]["name"] == "inputs"

@@ -103,11 +103,11 @@ def _try_out(recipe: Recipe, run_dir: str | None, *, debug: bool, json: bool) ->
     if debug:
         from sonde.workflow.debug import debug as check
 
-        found = check(recipe)
         if json:
-            emit(found.dump())
-        else:
-            print(found)
+            emit(check(recipe).dump())
+            return
+        found = check(recipe, on_finding=lambda finding: print(finding, flush=True))
+        print("\n".join(found.remarks()), end="\n" if found.rows else "")
         return
     from sonde.run.directory import RunDirectory
     from sonde.workflow.learning_rate import find_learning_rate

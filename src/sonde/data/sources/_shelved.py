@@ -1,4 +1,4 @@
-"""Pictures that lie in a folder per class: rows of a picture and its label."""
+"""Pictures that lie in a folder per class: rows of a picture and its label; or in one folder."""
 
 from __future__ import annotations
 
@@ -34,12 +34,10 @@ class Shelved:
 
     @property
     def fields(self) -> list[Field]:
-        """The picture, its class, and its name where that is asked for."""
-        return [
-            Field(self.image, self.shelf.type, "image"),
-            Field("label", pa.string(), "category"),
-            *([] if self.file is None else [Field(self.file, pa.string())]),
-        ]
+        """The picture, its class where it has one, and its name where that is asked for."""
+        label = [Field("label", pa.string(), "category")] if self._pictures.labels else []
+        names = [] if self.file is None else [Field(self.file, pa.string())]
+        return [Field(self.image, self.shelf.type, "image"), *label, *names]
 
     @property
     def has_parts(self) -> bool:
@@ -56,7 +54,9 @@ class Shelved:
         sizes = [self.shelf.size(path) for path in found.paths] if self.image in wanted else None
         with self.shelf.reader() as fetch:
             for rows in spans(len(found.paths), sizes):
-                columns: dict[str, pa.Array] = {"label": pa.array(found.labels[rows], pa.string())}
+                columns: dict[str, pa.Array] = {}
+                if found.labels:
+                    columns["label"] = pa.array(found.labels[rows], pa.string())
                 if sizes is not None:
                     columns[self.image] = fetch(found.paths[rows])
                 if self.file is not None:
@@ -72,7 +72,7 @@ class Shelved:
 
     @cached_property
     def _pictures(self) -> Labelled:
-        found = find_labelled(self.shelf, PICTURES)
+        found = find_labelled(self.shelf, PICTURES, bare=self.alone)
         if found.parts and not self.alone:
             raise DataError(
                 f"{self.shelf.top} holds train/ and other parts itself, and `valid` or `test` "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -59,7 +59,7 @@ class Labelled:
     Attributes:
         sought: what that is.
         parts: 'train', 'valid' or 'test' of each file; empty where there are no parts.
-        labels: the class folder's name.
+        labels: the class folder's name; empty where there are no such folders.
         paths: below the top.
         errors: other files in class folders, and files that are sought outside them.
     """
@@ -72,11 +72,17 @@ class Labelled:
     errors: list[RowError] = field(default_factory=list)
 
 
-def find_labelled(shelf: Shelf, sought: Sought) -> Labelled:
+def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labelled:
     """The files of a shelf by class; hidden files are no part of it.
 
     It has parts where its folder `train` holds folders, and nothing that is sought unless there is
     a folder `test` as well.
+
+    Args:
+        shelf: a folder or an archive.
+        sought: what its files are.
+        bare: whether files may lie there without any folder, and so without labels, where no table
+            beside them would name them.
 
     Raises:
         StorageError: a folder is missing or cannot be read.
@@ -84,7 +90,10 @@ def find_labelled(shelf: Shelf, sought: Sought) -> Labelled:
     """
     folders, files = shelf.listing("")
     found = Labelled(sought)
-    if _has_parts(shelf, folders, sought):
+    alone = bare and not folders and not advice(shelf, sought.suffixes)
+    if alone and any(map(sought.names, files)):
+        _add_files(found, shelf, files)
+    elif _has_parts(shelf, folders, sought):
         _check_parts(shelf.top, folders)
         for name in sorted(folders, key=lambda name: list(_PARTS).index(name)):
             inner, loose = shelf.listing(name)
@@ -127,19 +136,25 @@ def _add_classes(
         raise DataError(_without_classes(shelf, where, loose, sought))
     for label in classes:
         before = len(found.paths)
-        for path in _files_below(found, shelf, join(below, label)):
-            if not is_unicode(path):
-                _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
-            elif not sought.names(path) or _is_about(path):
-                _tell(found, path, f"a {sought.word} ({sought.known})", join(shelf.top, path))
-            else:
-                found.labels.append(label)
-                found.paths.append(path)
+        _add_files(found, shelf, _files_below(found, shelf, join(below, label)))
+        found.labels += [label] * (len(found.paths) - before)
         if len(found.paths) == before:
             raise DataError(
                 f"{shown(join(where, label))} holds no {sought.word}s that can be read, expected "
                 f"some ({sought.known}). Add some, or remove the folder."
             )
+
+
+def _add_files(found: Labelled, shelf: Shelf, paths: Iterable[str]) -> None:
+    """Add what is sought, and tell what is not."""
+    sought = found.sought
+    for path in paths:
+        if not is_unicode(path):
+            _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
+        elif not sought.names(path) or _is_about(path):
+            _tell(found, path, f"a {sought.word} ({sought.known})", join(shelf.top, path))
+        else:
+            found.paths.append(path)
 
 
 def _without_classes(shelf: Shelf, where: str, loose: list[str], sought: Sought) -> str:

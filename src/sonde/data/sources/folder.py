@@ -1,6 +1,7 @@
 """Pictures: a folder or an archive with one sub-folder per class, or files that a table names.
 
     signs/stop/001.png               source: {kind: folder, path: signs}
+    signs/001.png                    the same, without labels: to restore, to draw others like them
     signs/train/stop/001.png         the same; with train/, valid/ (val/) and test/ as parts
     signs.zip, signs.tar.gz          source: {kind: folder, path: signs.zip}: read as it is
     train.tar.gz, test.tar.gz        source: {kind: folder, path: train.tar.gz, test: test.tar.gz}
@@ -107,7 +108,7 @@ class Folder(Source):
         return PurePath(self.path).parent.name or name if name in _PARTS else name
 
     def fields(self) -> Sequence[RawField]:
-        """`image` and `label`, or the table's fields and pictures; `#part` where there are some."""
+        """`image` and `label`, or the table's fields and pictures; `#part` where parts are told."""
         first = self._holdings["train"]
         parts = [RawField(PART, pa.string())] if self._has_parts else []
         return [*first.fields, *parts]

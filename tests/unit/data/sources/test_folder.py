@@ -41,6 +41,20 @@ def test_a_folder_per_class_gives_paths_and_labels_in_order(tmp_path: Path) -> N
     assert errors == []
 
 
+def test_pictures_without_folders_have_no_labels(tmp_path: Path) -> None:
+    top = make(tmp_path, "2.png", "1.jpg", "README.md", "notes.txt")
+    source = Folder(top, file="name")
+    rows, errors = read(source)
+    assert [field.name for field in source.fields()] == ["image", "name"]
+    assert rows == [(f"{top}/1.jpg", "1"), (f"{top}/2.png", "2")]
+    assert [(error.got, error.harmless) for error in errors] == [
+        ("README.md", True),
+        ("notes.txt", False),
+    ]
+    with pytest.raises(DataError, match="no sub-folders, expected one per class"):
+        Folder(top, test=top).fields()  # parts of a classification have classes
+
+
 def test_the_path_stays_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "signs", "stop/1.png")
     monkeypatch.chdir(tmp_path)
