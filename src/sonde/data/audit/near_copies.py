@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sonde.contracts.data import Column
+from sonde.contracts.data import Column, RowError
 from sonde.data.audit.concern import MOST_PAIRS, Concern
 from sonde.data.audit.looked_at import LookedAt, across
 from sonde.data.audit.near_pictures import near_pictures
@@ -97,7 +97,10 @@ def _near_pictures(
         found = near_pictures((data.pictures[name][row] for row in chosen), data.sides[chosen])
     elif data.early and isinstance(column, Image):
         chosen, remark = _chosen(data, MOST_DECODED)
-        found = near_pictures(small_pictures(data.source, column, chosen), data.sides[chosen])
+        unread: list[RowError] = []
+        small = small_pictures(data.source, column, chosen, unread)
+        found = near_pictures(small, data.sides[chosen])
+        yield from _unread(column, unread, remark)
     else:
         return
     if not found.told_apart:
@@ -113,6 +116,22 @@ def _near_pictures(
     pairs = [pair for pair in chosen[found.pairs].tolist() if tuple(pair) not in exact]
     near = np.array(pairs, np.int64).reshape(-1, 2)
     yield from _told(data, column, near, "pictures", "nearly the same", remark)
+
+
+def _unread(column: Column, errors: list[RowError], remark: str) -> Iterator[Concern]:
+    """The concern over pictures that learning would set aside, if there are any."""
+    if not errors:
+        return
+    first = errors[0]
+    number = "1 picture" if len(errors) == 1 else f"{len(errors):,} pictures"
+    yield Concern(
+        "unreadable pictures",
+        "note",
+        f"{number} in {column.name!r} cannot be read{remark}. First: row {first.row:,}: got "
+        f"{first.got}, expected {first.expected}.",
+        "Mend or remove them: a run sets their rows aside, and ends where they are many.",
+        count=len(errors),
+    )
 
 
 def _told(

@@ -58,6 +58,16 @@ def test_a_picture_saved_again_is_shown_with_its_file(
     assert "b/005.jpg)" in example
 
 
+def test_pictures_that_cannot_be_read_are_told_with_the_first(tmp_path: Path) -> None:
+    pictures(tmp_path, range(6))
+    (tmp_path / "b" / "000.jpg").write_bytes(b"no picture")
+    (tmp_path / "b" / "cut.jpg").write_bytes(picture(9)[:300])
+    (told,) = found(guess_source(str(tmp_path)))
+    assert (told.kind, told.severity, told.count) == ("unreadable pictures", "note", 2)
+    assert told.sentence.startswith("2 pictures in 'image' cannot be read. First: row 3: got ")
+    assert "b/000.jpg, expected a readable picture" in told.sentence
+
+
 def test_copies_across_the_parts_that_folders_say(tmp_path: Path) -> None:
     pictures(tmp_path / "train", range(40))
     pictures(tmp_path / "test", range(100, 120))
