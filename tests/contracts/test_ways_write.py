@@ -57,9 +57,9 @@ def test_its_score_is_that_of_all_test_words(run: sonde.Run) -> None:
     rows = [{"text": texts[row]} for row, part in zip(*parts.to_pydict().values(), strict=True)
             if part == "test"]  # fmt: skip
     answers = run.bundle.predict(rows)
-    nats, words = (sum(answer[name] for answer in answers) for name in ("nats", "words"))
-    assert words == sum(len(row["text"]) + 1 for row in rows)
-    assert float(run.scores["nats"]) == pytest.approx(nats / words, rel=1e-6)
+    nats, tokens = (sum(answer[name] for answer in answers) for name in ("nats", "tokens"))
+    assert tokens == sum(len(row["text"]) + 1 for row in rows)
+    assert float(run.scores["nats"]) == pytest.approx(nats / tokens, rel=1e-6)
     letters = sum(len(row["text"]) for row in rows)
     bits = float(run.scores["bits per character"])
     assert bits == pytest.approx(nats / np.log(2) / letters, rel=1e-6)

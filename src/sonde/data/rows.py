@@ -6,13 +6,14 @@ import base64
 import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.contracts.data import Row
-from sonde.core.errors import DataError, UnknownColumn, listed, nearest
+from sonde.core.errors import DataError, UnknownColumn, UsageError, listed, nearest
 from sonde.core.port import PART, ROW
 from sonde.data.sources._tables import from_rows, to_table
 from sonde.data.sources._values import joined, simplified, to_png
@@ -88,6 +89,12 @@ def from_jsonable(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
 
 
 def _of_table(rows: Any) -> pa.Table:
+    if isinstance(rows, str | Path):
+        raise UsageError(
+            f"rows: got the {'text' if isinstance(rows, str) else 'path'} {str(rows)[:60]!r}, "
+            "expected a table or a list of rows, such as [{'text': ...}] with the model's fields. "
+            "A file of rows is answered by  sonde predict MODEL FILE"
+        )
     names = set(rows.schema.names) if isinstance(rows, pa.RecordBatch | pa.Table) else set()
     return to_table(rows.drop_columns(list(names & {ROW, PART})) if names else rows, "rows")
 

@@ -27,23 +27,33 @@ def by_length(judged: Judged) -> Table:
     spans = AnswerF1(rows="answerable").of_rows(judged.predicted, judged.truth)
     answerable = judged.truth["index"] == 1
     rows = []
-    for part in np.array_split(np.argsort(steps, kind="stable"), _PARTS):
-        if len(part):
-            there = part[answerable[part]]
-            rows.append([
-                f"{steps[part[0]]:,} to {steps[part[-1]]:,}",
-                f"{len(part):,}",
-                f"{answerable[part].mean():.0%}",
-                f"{judged.predicted['says'][part].mean():.0%}",
-                f"{overall[part].mean():.3f}",
-                f"{spans[there].mean():.3f}" if len(there) else "-",
-            ])  # fmt: skip
+    for part in _alike(steps):
+        there = part[answerable[part]]
+        least, most = steps[part].min(), steps[part].max()
+        rows.append([
+            f"{least:,} to {most:,}" if least < most else f"{least:,}",
+            f"{len(part):,}",
+            f"{answerable[part].mean():.0%}",
+            f"{judged.predicted['says'][part].mean():.0%}",
+            f"{overall[part].mean():.3f}",
+            f"{spans[there].mean():.3f}" if len(there) else "-",
+        ])  # fmt: skip
     return Table(
         "By length of the context",
         ["steps", "questions", "with an answer", "answered", "f1", "f1 (answerable)"],
         rows,
         note="Steps are words, characters or pieces, as the context's column cuts them.",
     )
+
+
+def _alike(steps: np.ndarray) -> list[np.ndarray]:
+    """Rows in groups of about one size by (N,) lengths; those of one length are never parted."""
+    if not len(steps):
+        return []
+    inner = np.linspace(0, 1, _PARTS + 1)[1:-1]
+    ends = np.unique(np.quantile(steps, inner, method="lower"))
+    groups = np.searchsorted(ends, steps)
+    return [np.flatnonzero(groups == group) for group in np.unique(groups)]
 
 
 def surest_mistakes(judged: Judged) -> list[int]:
@@ -78,7 +88,8 @@ def mistakes(
         places = offsets[at]
         own = (places[first][0], places[last][1]) if places else (0, 0)
         texts, right = answers[at]
-        asked = [Passage(values[at] or "", name=name) for name, values in questions.items()]
+        told = {name: values[at] for name, values in questions.items()}
+        asked = [Passage(text, name=name) for name, text in told.items() if text]
         items.append([*asked, Passage(context, _marked(own, right, given=given), name="context")])
         wanted = " or ".join(f"“{text}”" for text in dict.fromkeys(texts)) or "no answer"
         there = float(arrays["probability"][at, 1])

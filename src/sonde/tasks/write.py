@@ -211,8 +211,8 @@ class Write(SupervisedTask):
             return [{self.written: text} for text in written]
         perplexity = _scores.Perplexity().combine(np.stack([arrays["nats"], arrays["words"]], 1))
         return [
-            {"nats": float(nats), "words": int(words), "perplexity": float(each)}
-            for nats, words, each in zip(arrays["nats"], arrays["words"], perplexity, strict=True)
+            {"nats": float(nats), "tokens": int(tokens), "perplexity": float(each)}
+            for nats, tokens, each in zip(arrays["nats"], arrays["words"], perplexity, strict=True)
         ]
 
     def text_baselines(self) -> Mapping[str, Baseline]:

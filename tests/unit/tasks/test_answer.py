@@ -281,6 +281,15 @@ def test_quarters_by_length_hold_all_rows() -> None:
     assert sum(int(row[1]) for row in table.rows) == 9 and table.rows[0][0] == "0 to 2"
 
 
+def test_contexts_of_one_length_are_never_parted() -> None:
+    steps = np.array([20, 20, 20, 20, 20, 20, 21, 30])
+    predicted = {"words": np.ones((8, 1), np.int64), "says": np.ones(8), "steps": steps}
+    truth = {"words": np.ones((8, 1, 1), np.int64), "index": np.ones(8, np.int64)}
+    table = _answer_panels.by_length(Judged(predicted, truth, np.arange(8)))
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [["20", "6"], ["21 to 30", "2"]]
+
+
 PORTS = {name: Port("sequence", size=12, alphabet="w") for name in ("question", "context")}
 SPANS = {
     "start": Port("vector", (None,), frame="context"),
