@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,8 @@ from sonde.core.text import to_json
 from sonde.data.sources._files import expand, stem
 from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import hash_within
+
+_NAMED = re.compile(rf"(?P<before>(?:[^*?\[\]]*?[-_.])??)(?P<part>{'|'.join(PARTS)})[-_.]")
 
 
 class InParts(Source):
@@ -74,20 +77,21 @@ class InParts(Source):
 
 
 def by_part(folder: str, names: Collection[str]) -> dict[str, str]:
-    """`train-00000-of-00002.parquet`, `test.parquet`: each name begins with its part.
+    """`train-00000-of-00002.parquet`, `test.parquet`; `es-ud-train.conllu`: names say their part.
 
     Returns:
-        `path`, `valid` and `test`, as far as there are such; nothing where a name begins otherwise.
+        `path`, `valid` and `test`, as far as there are such; nothing where a name says no part, or
+        names begin differently before it.
     """
-    heads = {next((h for h in PARTS if _begins(name, h)), "") for name in names}
-    if "train" not in heads or "" in heads or len({PARTS[head] for head in heads}) < len(heads):
+    found = [_NAMED.match(name) for name in names]
+    before = {match["before"] for match in found if match}
+    heads = {match["part"] for match in found if match}
+    if None in found or "train" not in heads or len({PARTS[head] for head in heads}) < len(heads):
         return {}
-    top = folder.rstrip("/")
-    return {"path" if h == "train" else PARTS[h]: f"{top}/{h}[-_.]*" for h in heads}
-
-
-def _begins(name: str, head: str) -> bool:
-    return name.startswith(head) and name[len(head)] in "-_."
+    if len(before) > 1:
+        return {}
+    begin = f"{folder.rstrip('/')}/{before.pop()}"
+    return {"path" if h == "train" else PARTS[h]: f"{begin}{h}[-_.]*" for h in sorted(heads)}
 
 
 def several(files: Collection[Any]) -> str:

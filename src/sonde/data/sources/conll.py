@@ -6,11 +6,14 @@
     York    B-LOC
 
 The form of the CoNLL shared tasks (Tjong Kim Sang, De Meulder 2003, section 2): columns with spaces
-or tabs between them, of which one is the word and one its label.
+or tabs between them, of which one is the word and one its label. CoNLL-U (Nivre et al., "Universal
+Dependencies v2", 2020), which numbers its words, is told by its ten columns; the label is the part
+of speech there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -31,9 +34,14 @@ from sonde.data.sources._in_parts import InParts, by_part, ignore, several
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
-_SUFFIXES = (".conll", ".bio", ".iob", ".iob2", ".conll.gz", ".bio.gz", ".iob.gz", ".iob2.gz")
-_ENDINGS = frozenset((".conll", ".bio", ".iob", ".iob2", ".txt", ".tsv", ".gz"))
+_OWN = (".conll", ".conllu", ".bio", ".iob", ".iob2")
+_SUFFIXES = (*_OWN, *(f"{suffix}.gz" for suffix in _OWN))
+_ENDINGS = frozenset((*_OWN, ".txt", ".tsv", ".gz"))
 _DOCUMENT = "-DOCSTART-"
+_UNIVERSAL = {"token": 1, "label": 3, "separator": "\t", "comments": "#", "numbered": True}
+"""How CoNLL-U is read."""
+_FIRST = ("1", "1-2", "1-3", "0.1")
+_UNNUMBERED = re.compile(r"\d+[-.]\d+\t")
 
 Tell = Callable[[RowError], None]
 
@@ -62,6 +70,9 @@ class Conll(InParts, Recognised):
     """What stands between columns; None for spaces and tabs, however many."""
     comments: str | None = Field(None, min_length=1)
     """How lines begin that are passed over, such as `#` in CoNLL-U."""
+    numbered: bool = False
+    """Whether the first column numbers the words: lines of several words at once (`1-2`) and of
+    words that are not written (`8.1`) are then passed over."""
     encoding: Encoding = None
     """None takes a byte order mark's word, then UTF-8, then Windows-1252 or Latin-1."""
 
@@ -80,10 +91,13 @@ class Conll(InParts, Recognised):
     def claim(cls, site: Site) -> Self | None:
         """A file that is called so, or a folder of such files alone."""
         if site.is_file:
-            return cls(path=site.path) if _is_called_so(site.path) else None
+            options = _UNIVERSAL if _is_universal(site.head) else {}
+            return cls(path=site.path, **options) if _is_called_so(site.path) else None
         if not (site.is_folder and site.names and all(map(_is_called_so, site.names))):
             return None
-        return cls.parse(by_part(site.path, site.names) or {"path": site.path})
+        universal = all(".conllu" in name.lower() for name in site.names)
+        files = by_part(site.path, site.names) or {"path": site.path}
+        return cls.parse({**files, **(_UNIVERSAL if universal else {})})
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Words are labelled."""
@@ -125,7 +139,7 @@ class Conll(InParts, Recognised):
         """Every sentence of a file whose lines can all be read."""
         sentence, whole = _Sentence([], []), True
         for number, line in enumerate(lines(path, self._encodings[path]), 1):
-            if self.comments is not None and line.startswith(self.comments):
+            if self._is_passed_over(line):
                 continue
             if line.strip() and not line.startswith(_DOCUMENT):
                 columns = self._columns(line)
@@ -143,6 +157,11 @@ class Conll(InParts, Recognised):
             sentence, whole = _Sentence([], []), True
         if sentence.tokens and whole:
             yield sentence
+
+    def _is_passed_over(self, line: str) -> bool:
+        if self.comments is not None and line.startswith(self.comments):
+            return True
+        return self.numbered and bool(_UNNUMBERED.match(line))
 
     def _columns(self, line: str) -> tuple[str, str] | None:
         """The word and the label of a line, or None where it lacks one."""
@@ -170,3 +189,10 @@ class Conll(InParts, Recognised):
 
 def _is_called_so(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
+
+
+def _is_universal(head: str) -> bool:
+    """Whether the first line that is no comment is that of a first word, with ten columns."""
+    first = next((line for line in head.splitlines() if line and line[0] != "#"), "")
+    columns = first.split("\t")
+    return len(columns) == 10 and columns[0] in _FIRST
