@@ -119,6 +119,8 @@ def _of_pictures(source: Source) -> str | None:
 def _suited(source: Source, kind: str) -> str | None:
     """The one field whose kind, as the source says it, is what the task's target is."""
     task: Any = registry("task").load(kind)
+    if [name for name, option in task.model_fields.items() if option.is_required()] != ["target"]:
+        return None  # what its columns are depends on other options
     told = {field.name: field.kind for field in source.fields() if field.kind}
     suited = [
         name

@@ -58,6 +58,12 @@ def test_what_is_restored_is_the_picture_and_not_its_label(
     assert recipe.task.target == "image"
 
 
+def test_a_task_of_two_columns_asks_for_its_target(tmp_path: Path) -> None:
+    path = packed({"1.png": png(), "2.png": png()}, tmp_path / "a.zip")
+    with pytest.raises(UsageError, match=r"without labels"):
+        begin(path, None, task="translate")
+
+
 def test_pictures_without_labels_need_a_task(tmp_path: Path) -> None:
     path = packed({"1.png": png(), "2.png": png()}, tmp_path / "a.zip")
     with pytest.raises(UsageError, match=r"without labels.* --task restore, reconstruct or"):

@@ -18,6 +18,14 @@ def test_features_are_left_out_as_often_as_asked_and_the_rest_grow(
     assert found.float().mean().item() == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.parametrize("dropped", [1e-9, 1 - 1e-9])
+def test_next_to_none_and_next_to_all_are_left_out(dropped: float) -> None:
+    torch.manual_seed(0)
+    found = Dropout(dropped)(torch.ones(1000))
+    assert found.isfinite().all()
+    assert (found == 0).float().mean().item() == pytest.approx(dropped, abs=0.01)
+
+
 def test_neighbours_that_share_a_draw_are_left_out_independently() -> None:
     torch.manual_seed(0)
     left_out = (Dropout(0.5)(torch.ones(40_000, 4)) == 0).float()

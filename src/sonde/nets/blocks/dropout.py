@@ -30,7 +30,7 @@ def kept(features: Tensor, dropped: float) -> Tensor:
     """0 where a feature is left out, else what it is scaled by, in the shape of `features`."""
     draws = torch.empty(features.numel() // 4 + 1, dtype=torch.int64).random_(_LOWEST, None)
     bits = draws.view(torch.int16)[: features.numel()].view(features.shape)
-    cut = 2 * round(dropped * _LEVELS / 2)
+    cut = min(2 * round(dropped * _LEVELS / 2), _LEVELS - 2)
     scale = _LEVELS / (_LEVELS - cut)
     if features.dtype not in _WHOLE:
         return (bits >= cut - _LEVELS // 2).to(features.dtype).mul_(scale)
