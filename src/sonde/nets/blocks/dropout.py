@@ -35,8 +35,8 @@ def kept(features: Tensor, dropped: float) -> Tensor:
     if features.dtype not in _WHOLE:
         return (bits >= cut - _LEVELS // 2).to(features.dtype).mul_(scale)
     # The sign of a draw less the cut, spread over all bits, lets the bits of the scale through or
-    # none: quicker than a comparison that is made a number, in bfloat16 most of all. Both are halved
-    # first, so that the difference cannot overflow.
+    # none: quicker than a comparison that is made a number, in bfloat16 most of all. Both are
+    # halved first, so that the difference cannot overflow.
     whole = _WHOLE[features.dtype]
     signs = (bits.to(whole) >> 1).sub_((cut - _LEVELS // 2) // 2)
     signs.bitwise_right_shift_(8 * whole.itemsize - 1).bitwise_not_()
