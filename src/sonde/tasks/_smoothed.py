@@ -1,7 +1,7 @@
 """Cross entropy with smoothing over many words, in blocks of rows that stay in the cache.
 
-torch's own walks (rows, words) float32 seven times in memory, which takes a third of a training
-step of a small network that says one of thousands of words.
+torch's own walks (rows, words) of float32 through memory once for each part of the formula, which
+is much of a training step where a small network says one of thousands of words.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ SUFFIXES = frozenset(
 _ABOUT = frozenset(
     ("authors", "changelog", "citation", "copying", "licence", "license", "notice", "readme")
 )
-"""Files of these names, whatever their ending, tell of the others: nothing is lost without them."""
+"""Files of these names that are no rows tell of the others: nothing is lost without them."""
 
 _PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 
@@ -151,7 +151,7 @@ def _add_files(found: Labelled, shelf: Shelf, paths: Iterable[str]) -> None:
     for path in paths:
         if not is_unicode(path):
             _tell(found, shown(path), "a file name in UTF-8", shown(join(shelf.top, path)))
-        elif not sought.names(path) or _is_about(path):
+        elif not sought.names(path):
             _tell(found, path, f"a {sought.word} ({sought.known})", join(shelf.top, path))
         else:
             found.paths.append(path)
@@ -188,7 +188,7 @@ def shown(path: str) -> str:
 
 
 def _is_about(path: str) -> bool:
-    return PurePath(path).stem.lower() in _ABOUT
+    return PurePath(path).stem.lower() in _ABOUT and not PICTURES.names(path)
 
 
 def _tell(found: Labelled, got: str, expected: str, path: str) -> None:

@@ -67,11 +67,16 @@ def test_what_holds_no_text_is_told_with_its_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_tells_of_the_others_is_no_text_and_no_loss(tmp_path: Path) -> None:
-    about = {"README.txt": b"whose", "b/LICENSE": b"free", "b/readme.txt": b"what"}
+    about = {"README.txt": b"whose", "b/LICENSE": b"free"}
     found, told = rows(written(tmp_path, {"a/1.txt": b"good", "b/1.txt": b"too"} | about))
     assert [row["text"] for row in found] == ["good", "too"]
     assert [Path(error.place).name for error in told] == [Path(name).name for name in about]
     assert all(error.harmless for error in told)
+
+
+def test_a_text_in_its_folder_is_a_row_whatever_its_name(tmp_path: Path) -> None:
+    found, told = rows(written(tmp_path, {"a/notice.txt": b"good", "b/1.txt": b"too"}))
+    assert [row["text"] for row in found] == ["good", "too"] and not told
 
 
 def test_an_encoding_that_is_given_is_kept_to(tmp_path: Path) -> None:
