@@ -91,10 +91,11 @@ def begun(data: bytes) -> str:
     return data.decode(_marked(data) or "utf-8", errors="replace").removeprefix("\ufeff")
 
 
-def read_text(path: str, encoding: str | None = None) -> Text:
+def read_text(path: str, encoding: str | None = None, expected: str = "a table") -> Text:
     """The encoding of a file: the one given, else by byte order mark, UTF-8, or eight bits.
 
-    Every byte is looked at, since one that is not UTF-8 may be the last one.
+    Every byte is looked at, since one that is not UTF-8 may be the last one. Who finds nothing in
+    the file is told what was `expected` in it.
 
     Raises:
         StorageError: it cannot be read.
@@ -103,7 +104,7 @@ def read_text(path: str, encoding: str | None = None) -> Text:
     with open_within(path) as file, reading(path):
         start = file.read(HEAD + 1)
     if not start:
-        raise DataError(f"{path}: the file is empty, expected a table")
+        raise DataError(f"{path}: the file is empty, expected {expected}")
     for magic, what in _FORMATS.items():
         if start.startswith(magic):
             raise DataError(f"{path}: got {what}; expected text, a row per line")

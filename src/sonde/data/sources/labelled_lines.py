@@ -150,7 +150,9 @@ class LabelledLines(InParts, Recognised):
     @cached_property
     def _encodings(self) -> dict[str, str]:
         """Path -> what characters it is written in."""
-        return {file.path: read_text(file.path, self.encoding).encoding for file in self._files}
+        expected = "a label and a text on each line"
+        kinds = [(file.path, read_text(file.path, self.encoding, expected)) for file in self._files]
+        return {path: kind.encoding for path, kind in kinds}
 
 
 def _expanded(where: str) -> list[str]:

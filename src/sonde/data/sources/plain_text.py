@@ -143,7 +143,8 @@ class PlainText(InParts, Recognised):
     @cached_property
     def _encodings(self) -> dict[str, str]:
         """Path -> what characters it is written in."""
-        return {path: read_text(path, self.encoding).encoding for _, path in self._files}
+        kinds = [(path, read_text(path, self.encoding, "text")) for _, path in self._files]
+        return {path: kind.encoding for path, kind in kinds}
 
 
 def _readable(row: _Row, path: str, tell: Callable[[RowError], None]) -> bool:

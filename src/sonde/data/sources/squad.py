@@ -110,7 +110,7 @@ class Squad(InParts, Recognised):
         """Questions of train, then valid, then test, in the order of the files.
 
         Told to `on_error`, with the question's number as `row`: one that lacks a key, or holds
-        what cannot be.
+        what cannot be, and a line that is no object.
 
         Raises:
             StorageError: a file cannot be read.
@@ -152,7 +152,29 @@ def _rows(path: str, tell: Callable[[RowError], None]) -> Iterator[dict[str, Any
 
 def _questions(path: str) -> Iterator[tuple[Any, Any, Any, str]]:
     """Title, context, question and where it stands, unchecked but for the lists around them."""
-    whole = _parsed(path)
+    text = _text(path)
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(lines) > 1 and all(line.lstrip().startswith("{") for _, line in lines[:2]):
+        yield from (_on_line(number, line) for number, line in lines)
+        return
+    try:
+        whole = from_json(text)
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}), expected {_FORM}") from None
+    yield from _within_lists(path, whole)
+
+
+def _on_line(number: int, line: str) -> tuple[Any, Any, Any, str]:
+    """The question on a line of the flat form; what is wrong with the line in its place."""
+    try:
+        item = from_json(line)
+    except ValueError as error:
+        item = _Wrong(line.strip(), f"a JSON object ({error})")
+    get = item.get if isinstance(item, Mapping) else lambda _: None
+    return get("title"), get("context"), item, f"line {number:,}"
+
+
+def _within_lists(path: str, whole: Any) -> Iterator[tuple[Any, Any, Any, str]]:
     if isinstance(whole, Mapping) and "question" in whole:  # a single line
         whole = [whole]
     data = whole.get("data") if isinstance(whole, Mapping) else whole
@@ -168,26 +190,15 @@ def _questions(path: str) -> Iterator[tuple[Any, Any, Any, str]]:
                 yield item.get("title"), paragraph.get("context"), question, where
 
 
-def _parsed(path: str) -> Any:
-    """A file's JSON; of one with an object on each line a list of them.
-
-    Raises:
-        DataError: it is none, or no UTF-8.
-    """
+def _text(path: str) -> str:
     with open_within(path) as file:
         data = file.read()
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: byte {error.start + 1:,} is not UTF-8. Save the file as UTF-8."
         ) from None
-    lines = [line for line in text.split("\n") if line and not line.isspace()]
-    try:
-        by_line = len(lines) > 1 and all(line.lstrip()[0] == "{" for line in lines[:2])
-        return [from_json(line) for line in lines] if by_line else from_json(text)
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}), expected {_FORM}") from None
 
 
 def _listed(path: str, holder: Any, key: str, place: str) -> Iterator[tuple[Any, str]]:
@@ -210,6 +221,8 @@ def _misformed(path: str, place: str, got: Any) -> DataError:
 
 
 def _row(title: Any, context: Any, question: Any) -> dict[str, Any] | _Wrong:
+    if isinstance(question, _Wrong):
+        return question
     if not isinstance(question, Mapping):
         return _Wrong(question, "an object with a question")
     if not isinstance(context, str) or not context.strip():

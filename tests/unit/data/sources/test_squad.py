@@ -110,6 +110,16 @@ def test_what_cannot_be_a_question_is_told_with_its_place(
     assert errors[0].place is not None and errors[0].place.endswith("data[0].paragraphs[0].qas[1]")
 
 
+def test_a_broken_line_is_told_with_its_number_and_the_others_are_read(tmp_path: Path) -> None:
+    path, good = tmp_path / "q.jsonl", json.dumps(FLAT)
+    path.write_text(f"{good}\n\n{good[:40]}\n{good}\n[1]\n", encoding="utf-8")
+    rows, errors = read(Squad(str(path)))
+    assert len(rows) == 2
+    assert [(error.row, error.place) for error in errors] == [
+        (2, f"{path}, line 3"), (4, f"{path}, line 5")]  # fmt: skip
+    assert errors[0].got == good[:40] and errors[0].expected.startswith("a JSON object (")
+
+
 def test_questions_without_a_context_are_told(tmp_path: Path) -> None:
     rows, errors = read(Squad(written(tmp_path / "q.json", [GOOD, GOOD], context=None)))
     assert not rows and len(errors) == 2
