@@ -92,7 +92,7 @@ class Lanes(Segment):
             whole
             | {
                 LINES: _lane_rows.answered(
-                    self._lines(whole[self.target], self._line_values),
+                    self._lines(self._column.from_filed(whole[self.target]), self._line_values),
                     _scores(answer[self.target], answer["confidence"], self._line_values),
                 )
             }
@@ -104,7 +104,7 @@ class Lanes(Segment):
         return [
             _lane_rows.painted(
                 np.zeros_like(answer[self.target]) if picture is None else picture,
-                _places(answer[self.target], self._line_values),
+                _places(self._column.from_filed(answer[self.target]), self._line_values),
                 answer[LINES],
                 list(self._line_values.values()),
             )

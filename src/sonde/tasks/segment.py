@@ -3,8 +3,8 @@
     task: {kind: segment, target: mask}
 
 The network gives logits for each pixel of the grid; an answer is a mask as large as the raw
-picture, in the values that the data's own masks have, and so it is judged. Scores are made of
-counts that each picture keeps, so that intervals and comparisons cost nothing.
+picture, in the values or colours that the data's own masks have, and so it is judged. Scores are
+made of counts that each picture keeps, so that intervals and comparisons cost nothing.
 """
 
 from __future__ import annotations
@@ -194,14 +194,16 @@ class Segment(SupervisedTask):
         ]
 
     def completed(self, answers: list[Row], rows: pa.RecordBatch) -> list[Row]:
-        """The mask as large as the raw picture, and the mean confidence of its pixels."""
+        """The mask, large as the raw picture, as files hold it, and its pixels' mean confidence."""
         placing = self._picture.placing(rows)
         nothing = int(self._column.decode(np.zeros((1, 1, 1, 1), np.uint8))[0][0, 0])
         return [
             answer
             | {
-                self.target: full_size(
-                    answer[self.target], answer["confidence"], placing, row, outside=nothing
+                self.target: self._column.as_filed(
+                    full_size(
+                        answer[self.target], answer["confidence"], placing, row, outside=nothing
+                    )
                 ),
                 "confidence": round(float(answer["confidence"].mean()), 4),
             }
@@ -217,13 +219,16 @@ class Segment(SupervisedTask):
         assert isinstance(options, Segment.Options)
         if not options.tiles:
             return None
-        return masks_in_tiles(rows, self._picture, options.overlap, ask, self.target)
+        answers = masks_in_tiles(rows, self._picture, options.overlap, ask, self.target)
+        return [
+            answer | {self.target: self._column.as_filed(answer[self.target])} for answer in answers
+        ]
 
     def pictured(self, answers: list[Row], rows: pa.RecordBatch) -> list[np.ndarray]:
         """Each picture beside itself with its classes in colours."""
         places = np.zeros(256, np.uint8)
         places[list(self._column.values)] = np.arange(1, len(self._names) + 1)
-        masks = [places[answer[self.target]] for answer in answers]
+        masks = [places[self._column.from_filed(answer[self.target])] for answer in answers]
         return _mask_panels.painted(list(self._picture.whole(rows)), masks, self._names)
 
     def noted(self, outputs: Mapping[str, Tensor], targets: Batch) -> tuple[Batch, Batch]:

@@ -70,3 +70,28 @@ def test_flips_turn_with_the_picture(bundle: sonde.Bundle) -> None:
     plain = [a["mask"] for a in bundle.predict(asked)]
     assert (plain[0] != plain[1][:, ::-1]).any(), "which the network alone does not do"
     assert right(bundle.predict(asked, flips=True, tiles=True)[0], mask) > 0.97
+
+
+def test_where_colours_are_classes_answers_are_in_them(tmp_path: Path) -> None:
+    colours = {"ground": (10, 0, 0), "block": (0, 120, 250)}
+    table = np.zeros((256, 3), np.uint8)
+    table[VALUES] = list(colours.values())
+    drawn = [scene(number) for number in range(8)]
+    pictures = [png(picture) for picture, _ in drawn]
+    recipe = {
+        "columns": {"image": {"kind": "image", "size": [16, 16]},
+                    "mask": {"kind": "mask", "colours": colours}},
+        "split": {"kind": "random", "valid": 0.2, "test": 0.2},
+        "task": {"kind": "segment", "target": "mask"},
+        "model": {"kind": "unet", "channels": [4, 8]},
+        "paradigm": {"kind": "supervised", "batch_size": 2, "budget": {"epochs": 1}},
+    }  # fmt: skip
+    rows = pa.table({"image": pictures, "mask": [png(table[mask]) for _, mask in drawn]})
+    bundle = sonde.fit(recipe, rows, run_dir=tmp_path / "run").bundle
+    for tiles in (False, True):
+        for asked, answers in bundle.predicting([{"image": pictures[0]}], tiles=tiles):
+            assert asked is not None
+            assert answers[0]["mask"].shape == (32, 32, 3)
+            found = {tuple(colour) for colour in answers[0]["mask"].reshape(-1, 3).tolist()}
+            assert found <= set(colours.values())
+            assert bundle.task.pictured(answers, asked)[0].ndim == 3

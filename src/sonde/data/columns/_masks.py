@@ -75,6 +75,28 @@ def translated(values: np.ndarray, table: np.ndarray) -> np.ndarray:
     return found.reshape(values.shape)
 
 
+def painted(values: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
+    """(H, W) uint8 places among the colours -> (H, W, 3); others in a grey that none of them is."""
+    other = next(shade for shade in range(VALUES) if (shade,) * 3 not in colours)
+    table = np.full((VALUES, 3), other, np.uint8)
+    table[: len(colours)] = colours
+    return np.stack([translated(values, channel) for channel in table.T], axis=2)
+
+
+def of_colours(found: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
+    """(H, W, 3) uint8 -> (H, W) places among the colours, some rows at a time."""
+    listed = np.array([_code(np.array(colour, np.uint8)) for colour in colours], np.int32)
+    order = np.argsort(listed)
+    out = np.empty(found.shape[:2], np.uint8)
+    together = max(1, _TOGETHER // found.shape[1])
+    for start in range(0, len(found), together):
+        codes = _code(found[start : start + together])
+        at = np.minimum(np.searchsorted(listed[order], codes), len(listed) - 1)
+        same = listed[order][at] == codes
+        out[start : start + together] = np.where(same, order[at], UNLISTED)
+    return out
+
+
 def resampled(
     values: np.ndarray, table: np.ndarray, placing: Placing, row: int, size: tuple[int, int]
 ) -> np.ndarray:
@@ -103,7 +125,7 @@ def resampled(
 def _values(picture: Image.Image, form: Form, is_plain: bool) -> np.ndarray:
     """(H, W) uint8; what is plain has no colours."""
     if form.colours and not is_plain:
-        return _of_colours(np.asarray(picture.convert("RGB")), form.colours)
+        return of_colours(np.asarray(picture.convert("RGB")), form.colours)
     if form.threshold is not None:
         grey = np.asarray(_grey(picture))
         return np.where(grey >= form.threshold, np.uint8(WHITE), np.uint8(BLACK))
@@ -139,20 +161,6 @@ def _grey(picture: Image.Image) -> Image.Image:
             raise Unreadable("its samples are neither of 8 nor of 16 bits")
         return Image.fromarray((values >> 8).astype(np.uint8))
     return picture.convert("L")
-
-
-def _of_colours(found: np.ndarray, colours: Sequence[Colour]) -> np.ndarray:
-    """(H, W, 3) uint8 -> (H, W) places among the colours, some rows at a time."""
-    listed = np.array([_code(np.array(colour, np.uint8)) for colour in colours], np.int32)
-    order = np.argsort(listed)
-    out = np.empty(found.shape[:2], np.uint8)
-    together = max(1, _TOGETHER // found.shape[1])
-    for start in range(0, len(found), together):
-        codes = _code(found[start : start + together])
-        at = np.minimum(np.searchsorted(listed[order], codes), len(listed) - 1)
-        same = listed[order][at] == codes
-        out[start : start + together] = np.where(same, order[at], UNLISTED)
-    return out
 
 
 def _code(colours: np.ndarray) -> np.ndarray:

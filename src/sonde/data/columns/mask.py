@@ -178,6 +178,18 @@ class Mask(InPicture):
         own[1 : len(self.values) + 1] = self.values
         return [translated(row[0], own) for row in arrays]
 
+    def as_filed(self, values: np.ndarray) -> np.ndarray:
+        """(H, W) uint8, the data's own values, as its files hold them: (H, W, 3) for colours."""
+        from sonde.data.columns._masks import painted
+
+        return painted(values, self._form.colours) if self.colours else values
+
+    def from_filed(self, mask: np.ndarray) -> np.ndarray:
+        """What `as_filed` was given."""
+        from sonde.data.columns._masks import of_colours
+
+        return of_colours(mask, self._form.colours) if self.colours else mask
+
     def whole(self, rows: pa.RecordBatch) -> Iterator[np.ndarray | None]:
         """Each mask as large as it is, one after the other; None where there is none to be read.
 

@@ -140,7 +140,19 @@ def test_colours_are_classes_and_others_are_void() -> None:
         Mask().named("mask").fit([rows])
     column = Mask(colours={"sky": sky, "road": road}).named("mask").fit([rows])
     assert column.names == ("sky", "road")
-    assert np.array_equal(column.encode(rows).values[0, 0], [[2, 1, 0]])
+    values = column.encode(rows).values
+    assert np.array_equal(values[0, 0], [[2, 1, 0]])
+    (own,) = column.decode(values)
+    filed = column.as_filed(own)
+    assert filed[0, :2].tolist() == [list(road), list(sky)]
+    assert tuple(filed[0, 2]) not in (road, sky)
+    assert np.array_equal(column.from_filed(filed), own)
+
+
+def test_unknown_pixels_are_in_a_colour_of_no_class() -> None:
+    column = Mask(colours={"night": (0, 0, 0), "dusk": (1, 1, 1)}).named("mask")
+    filed = column.as_filed(np.array([[0, 1, 255]], np.uint8))
+    assert filed[0].tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
 
 
 def test_a_mask_that_cannot_be_one_is_told_as_a_row() -> None:
