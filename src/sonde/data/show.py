@@ -16,6 +16,8 @@ def render(
     describe: str,
     target: str | None = None,
     task: Mapping[str, Any] | None = None,
+    *,
+    is_chosen: bool = False,
 ) -> str:
     """The terminal text.
 
@@ -24,9 +26,11 @@ def render(
         describe: the first line, such as the file, its rows and columns.
         target: the field to be predicted; None has the likely one pointed at, or asks which it is.
         task: what the data's own form says is to be learned; then nothing is asked.
+        is_chosen: whether a recipe says so, not the form.
     """
-    suits = task is not None and target in (None, task.get("target"))
-    told = [f"Without a recipe: {_in_words(task)}."] if task and suits else []
+    who = "The recipe" if is_chosen else "Without a recipe"
+    suits = task is not None and (is_chosen or target in (None, task.get("target")))
+    told = [f"{who}: {_in_words(task)}."] if task and suits else []
     likely = [] if target or told else likely_targets(inspection)
     wide = max((len(_printable(i.field, 32)) for i in inspection.findings), default=0)
     lines = [describe]

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
-from sonde.app.checks import there
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sonde.app.checks import is_recipe, read_recipe, there
 from sonde.app.output import emit
+from sonde.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from sonde.contracts.data import Source
+    from sonde.contracts.recipe import Recipe
+
+
+class _Asked(NamedTuple):
+    """What is looked at.
+
+    Attributes:
+        target: the field to be predicted, where one is named.
+        task: what is to be learned, where the data's form or a recipe says it.
+        recipe: the one that was given.
+    """
+
+    source: Source
+    target: str | None
+    task: Mapping[str, Any] | None
+    recipe: Recipe | None = None
 
 
 def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> None:
@@ -14,27 +37,63 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     path
         A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
         pattern such as 'sales/*.csv'; arrays (.npz); a folder, zip or tar.gz of pictures or of
-        texts by label, or of translations; plain text, SQuAD's JSON, CoNLL's labelled words.
+        texts by label, or of translations; plain text, SQuAD's JSON, CoNLL's labelled words. Or a
+        recipe: then its data, with its columns and its target.
     target
         The column to predict: columns that give it away are then pointed out.
     json
         Print one JSON object instead.
     """
     from sonde.data.audit.audit import audit_unsplit
-    from sonde.data.guess import guess_source
     from sonde.data.inspect import inspect_source
     from sonde.data.show import as_json, render
 
-    source = guess_source(there(path))
+    asked = _of_recipe(path, target) if is_recipe(path) else _of_data(path, target)
+    source, target, task, recipe = asked
     inspection = inspect_source(source)
+    targets = {target: ""} if target else {}
     if target:
-        inspection = inspection.beside({target: ""})
+        inspection = inspection.beside(targets, recipe.accept if recipe else ())
+    if recipe is not None and recipe.columns is not None:
+        inspection = inspection.declared(recipe.columns, targets)
     concerns = audit_unsplit(source, inspection, target)
-    task = source.plan(target).get("task")
     if json:
         audit = [one.dump() for one in concerns]
         emit(as_json(inspection, target) | {"task": task, "audit": audit})
     else:
         head = f"{path}   {inspection.rows:,} rows, {source.describe()}"
         told = [line for one in concerns for line in (str(one), *(f"  {e}" for e in one.examples))]
-        print("\n".join([render(inspection, head, target, task), *told]))
+        shown = render(inspection, head, target, task, is_chosen=recipe is not None)
+        print("\n".join([shown, *told]))
+
+
+def _of_data(path: str, target: str | None) -> _Asked:
+    from sonde.data.guess import guess_source
+
+    source = guess_source(there(path))
+    return _Asked(source, target, source.plan(target).get("task"))
+
+
+def _of_recipe(path: str, target: str | None) -> _Asked:
+    if target is not None:
+        raise UsageError("--target goes with data; a recipe names its own task.target")
+    plain = read_recipe(path)
+    from sonde.contracts.data import World
+    from sonde.contracts.recipe import Recipe
+
+    recipe = Recipe.parse(plain, where=path)
+    if recipe.source is None:
+        raise UsageError(f"{path}: the recipe names no source. Inspect the data itself:  "
+                         "sonde inspect PATH")  # fmt: skip
+    if isinstance(recipe.source, World):
+        raise UsageError(f"{path}: its source is acted in and has no rows, expected one of data")
+    return _Asked(recipe.source, _field_of(recipe), recipe.task.dump(), recipe)
+
+
+def _field_of(recipe: Recipe) -> str | None:
+    """The field that a recipe's only target is read from."""
+    if len(recipe.task.targets) != 1:
+        return None
+    (name,) = recipe.task.targets
+    column = (recipe.columns or {}).get(name)
+    return column.named(name).reads[0] if column is not None else name
