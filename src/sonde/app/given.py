@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.app.output import STDIN
 from sonde.core.errors import DataError, UsageError, listed
+from sonde.core.notice import say
 
 if TYPE_CHECKING:
+    from sonde.contracts.data import RowError
     from sonde.contracts.task import Task
 
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -171,4 +173,26 @@ def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
             f"{path} has none of the fields this model reads: {listed(given, 30)}. "
             f"It has: {listed(sorted(known), 30)}"
         )
-    return [row for chunk in source.scan(names) for row in chunk.to_pylist()]
+    unread: list[RowError] = []
+    rows = [row for chunk in source.scan(names, unread.append) for row in chunk.to_pylist()]
+    _tell_unread(path, unread)
+    return rows
+
+
+def _tell_unread(path: str, errors: Sequence[RowError]) -> None:
+    """Which lines give no row: answers would otherwise seem to be those of other lines."""
+    empty = [error for error in errors if error.harmless]
+    if broken := [error for error in errors if not error.harmless]:
+        first = broken[0]
+        say(
+            f"{path}: no answer to what cannot be read, {_places(broken)}. The first: got "
+            f"{first.got!r}, expected {first.expected}"
+        )
+    if empty:
+        say(f"{path}: no answer to what is empty, {_places(empty)}")
+
+
+def _places(errors: Sequence[RowError]) -> str:
+    """`line 3, line 7`."""
+    places = [(error.place or f"line {error.row:,}").rpartition(", ")[2] for error in errors]
+    return listed(places, 8)

@@ -36,6 +36,20 @@ STRANGE = [
 ]
 
 
+def test_lines_without_an_answer_are_named(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the second answer would pass for that of the second line."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("size,colour,day\n1,red,2015-01-05\n2,red\n,,\n1,blue,2015-01-05\n\n")
+    assert cli.run(["predict", str(model), str(rows)]) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 2
+    broken, empty = shown.err.splitlines()
+    assert broken.startswith(f"note: {rows}: no answer to what cannot be read, line 3. The first: ")
+    assert empty == f"note: {rows}: no answer to what is empty, line 4, line 6"
+
+
 def test_notices_stand_beside_the_answers(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
