@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.app.output import STDIN
 from sonde.core.errors import DataError, UsageError, listed
-from sonde.core.notice import say
 
 if TYPE_CHECKING:
     from sonde.contracts.data import RowError
@@ -160,6 +159,7 @@ def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
     A file of one line has no rows below a header: for a model of texts the line is the text.
     """
     from sonde.data.guess import guess_source
+    from sonde.data.unread import say_unread
 
     given, source = task.given, guess_source(path)
     known = {field.name for field in source.fields()}
@@ -175,24 +175,5 @@ def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
         )
     unread: list[RowError] = []
     rows = [row for chunk in source.scan(names, unread.append) for row in chunk.to_pylist()]
-    _tell_unread(path, unread)
+    say_unread(path, unread, "no answer to")
     return rows
-
-
-def _tell_unread(path: str, errors: Sequence[RowError]) -> None:
-    """Which lines give no row: answers would otherwise seem to be those of other lines."""
-    empty = [error for error in errors if error.harmless]
-    if broken := [error for error in errors if not error.harmless]:
-        first = broken[0]
-        say(
-            f"{path}: no answer to what cannot be read, {_places(broken)}. The first: got "
-            f"{first.got!r}, expected {first.expected}"
-        )
-    if empty:
-        say(f"{path}: no answer to what is empty, {_places(empty)}")
-
-
-def _places(errors: Sequence[RowError]) -> str:
-    """`line 3, line 7`."""
-    places = [(error.place or f"line {error.row:,}").rpartition(", ")[2] for error in errors]
-    return listed(places, 8)

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Column, Ragged, Source, Split
+from sonde.contracts.data import Column, Ragged, RowError, Source, Split
 from sonde.contracts.metric import Arrays, Score
 from sonde.contracts.task import Judged, Task
 from sonde.core.errors import DataError, listed
+from sonde.core.notice import say
 from sonde.core.port import PRESENT
 from sonde.core.text import finite, to_json
 from sonde.core.work import Products
 from sonde.data.store import Store, StoredColumn, check_fields
 from sonde.data.strange import StrangeRows
 from sonde.data.texts import raw_texts
+from sonde.data.unread import say_unread
 from sonde.evaluate.baselines import Held, run_baselines
 from sonde.evaluate.scores import score_all, sentence, stand
 from sonde.run.bundle import BATCH, Bundle
@@ -138,7 +140,7 @@ def _noting(
 
 
 def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
-    """Rows whose targets are known, in small chunks, with their numbers.
+    """Rows whose targets are known, in small chunks, with their numbers; others are said.
 
     Raises:
         UnknownColumn: the source lacks a field of the targets or the inputs.
@@ -149,7 +151,8 @@ def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
     asked = [task.columns[n] for n in (*task.targets, *task.inputs) if n in task.columns]
     check_fields(source, dict.fromkeys(field for column in asked for field in column.reads))
     first, found = 0, 0
-    for chunk in source.scan(None):
+    unread: list[RowError] = []
+    for chunk in source.scan(None, unread.append):
         known = {name: np.ones(chunk.num_rows, bool) for name in task.targets}
         for name in known:
             for field in task.columns[name].reads:
@@ -165,6 +168,10 @@ def _labelled(task: Task, source: Source) -> Iterator[pa.RecordBatch]:
             f"{source.title}: none of its {first:,} rows has {listed(task.targets)}, so there is "
             "nothing to judge by"
         )
+    say_unread(source.title, unread, "not judged is")
+    if found < first:
+        say(f"{source.title}: {first - found:,} of {first:,} rows have no {listed(task.targets)} "
+            "and are not judged")  # fmt: skip
 
 
 def _steps(column: StoredColumn, rows: np.ndarray) -> Ragged:

@@ -212,10 +212,12 @@ def test_train_judge_predict_evaluate_and_seal(shell: Shell) -> None:
     assert code == 0
     assert from_json(out)["rows"] == 80
     lines = Path("rows.csv").read_text().splitlines()
-    Path("odd.csv").write_text("\n".join([*lines[:3], "3,odd,1", ""]))
+    Path("odd.csv").write_text("\n".join([*lines[:3], "3,odd,1", "4,a", "5,,1", ""]))
     code, out, err = shell("evaluate", told["model"], "odd.csv")
     assert code == 0
     assert "sort: 1 of 3 rows hold values that no training row had (odd)" in err
+    assert "odd: not judged is what cannot be read, line 5. The first: " in err
+    assert "odd: 1 of 4 rows have no sort and are not judged" in err
     code, out, _ = shell("seal", told["run"], "--output", "again.sonde", "--json")
     assert code == 0
     assert Path("again.sonde").read_bytes() == Path(told["model"]).read_bytes()
