@@ -16,6 +16,10 @@ from sonde.contracts.task import Judged, Task
 from sonde.evaluate._units import units_of
 from sonde.evaluate.intervals import as_score, gain, intervals, measure
 
+_FEW_ROWS = 20
+"""Below, percentile intervals are too narrow to be called so of 95 % (Hesterberg, "What Teachers
+Should Know About the Bootstrap", 2015, section 4, doi:10.1080/00031305.2015.1089789)."""
+
 
 def score_all(task: Task, judged: Judged, *, seed: int) -> dict[str, Score]:
     """Every score of the task with its interval, the most telling first."""
@@ -118,13 +122,20 @@ def sentence(comparisons: Sequence[Comparison]) -> str:
     """What the comparisons show, in plain words; '' where there are none.
 
     "Better than every baseline" is said only where each single interval excludes 0, which needs
-    no correction for having looked several times (an intersection-union test).
+    no correction for having looked several times (an intersection-union test). Resampled intervals
+    are too narrow where rows are few, which is said.
     """
     if not comparisons:
         return ""
-    rows = f"{comparisons[0].gain.rows:,} rows"
+    count = comparisons[0].gain.rows
+    rows = f"{count:,} rows"
     if any(c.gain.low is None for c in comparisons):
         return f"Who is better is not known: {comparisons[0].metric} has no interval on {rows}."
+    few = " So few rows show little: judge on more." if count < _FEW_ROWS else ""
+    return _found(comparisons, rows) + few
+
+
+def _found(comparisons: Sequence[Comparison], rows: str) -> str:
     worse = [c for c in comparisons if c.is_worse]
     if worse:
         return f"{_capital(worse[0].rival)} is better: {_figures(worse[0], flip=True)} on {rows}."

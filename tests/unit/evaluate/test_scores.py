@@ -62,6 +62,14 @@ def test_where_nothing_is_shown_nothing_is_claimed() -> None:
     assert sentence(comparisons) == "No difference to gradient boosting is shown on 60 rows."
 
 
+def test_a_claim_on_few_rows_says_that_they_are_few() -> None:
+    true = np.arange(8) % 3
+    found = Judged(classified(true, 1.0, 0), {"index": true}, np.arange(8))
+    told = sentence(compare(CLASSES, found, {"majority": rival(found, 0.0)}, seed=0))
+    assert told.startswith("Better than every baseline: ")
+    assert told.endswith(" on 8 rows. So few rows show little: judge on more.")
+
+
 def test_smaller_errors_are_a_gain() -> None:
     true = np.random.default_rng(0).normal(size=300)
     found = Judged({"value": true + 0.1}, {"value": true}, np.arange(300))
