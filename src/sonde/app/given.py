@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sonde.app.output import STDIN
 from sonde.core.errors import DataError, UsageError, listed
+from sonde.core.notice import tell
 
 if TYPE_CHECKING:
-    from sonde.contracts.data import RowError
+    from sonde.contracts.data import RowError, Source
     from sonde.contracts.task import Task
 
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -156,12 +157,20 @@ def _lines_of_json(content: str, where: str) -> Iterator[Any]:
 def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
     """Rows of a table, or of texts in a form that is recognised.
 
-    A file of one line has no rows below a header: for a model of texts the line is the text.
+    For a model of texts each line of a text file is one, whatever the field is called; so is each
+    of `news.en` where the field is `en`; so is a file's only line, below which no table has rows.
     """
     from sonde.data.guess import guess_source
-    from sonde.data.unread import say_unread
+    from sonde.data.sources.plain_text import PlainText
 
-    given, source = task.given, guess_source(path)
+    given = task.given
+    ends_so = path.removesuffix(".gz").endswith(f".{given[0]}")
+    source = PlainText(path=path) if _is_text(task) and ends_so else guess_source(path)
+    if _is_text(task) and isinstance(source, PlainText):
+        found = _read(path, PlainText(path=path), ["text"])
+        if not ends_so:
+            tell(f"{path}: each line is taken for a text")
+        return [{given[0]: row["text"]} for row in found]
     known = {field.name for field in source.fields()}
     names = [name for name in given if name in known]
     if not names and _is_text(task) and path.lower().endswith(".txt"):
@@ -173,6 +182,13 @@ def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
             f"{path} has none of the fields this model reads: {listed(given, 30)}. "
             f"It has: {listed(sorted(known), 30)}"
         )
+    return _read(path, source, names)
+
+
+def _read(path: str, source: Source, names: list[str]) -> list[dict[str, Any]]:
+    """All rows of a source; what gives none is said."""
+    from sonde.data.unread import say_unread
+
     unread: list[RowError] = []
     rows = [row for chunk in source.scan(names, unread.append) for row in chunk.to_pylist()]
     say_unread(path, unread, "no answer to")

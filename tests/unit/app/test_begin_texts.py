@@ -13,6 +13,7 @@ from sonde.app.begin import begin
 from sonde.app.checks import is_recipe
 from sonde.app.given import _from_json, given
 from sonde.core.errors import DataError, UnknownColumn, UsageError
+from sonde.core.notice import listening
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
 from sonde.data.show import render
@@ -102,11 +103,16 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
     (tmp_path / "note.txt").write_bytes("\ufeffA boat again.\r\n".encode())
     read = given(task, [str(tmp_path / "one.jsonl"), str(tmp_path / "note.txt")]).rows
     assert read == [{"en": "Caf\u00e9"}, {"en": "A boat again."}]
-    (tmp_path / "rows.txt").write_text("English\na boat\na boat\n")
-    with pytest.raises(DataError, match="none of the fields"):  # and no guess that it is one text
-        given(task, [str(tmp_path / "rows.txt")])
-    with pytest.raises(DataError, match=r"test\.en has none of the fields"):
-        given(task, [f"{path}/test.en"])
+    (tmp_path / "rows.txt").write_text("A boat, red.\n\na boat\n")
+    told: list[str] = []
+    with listening(lambda message, *_: told.append(message)):
+        rows = given(task, [str(tmp_path / "rows.txt")]).rows
+    assert rows == [{"en": "A boat, red."}, {"en": "a boat"}]
+    assert [line.partition("rows.txt: ")[2] for line in told] == [
+        "no answer to what is empty, line 2", "each line is taken for a text"]  # fmt: skip
+    assert len(given(task, [f"{path}/test.en"]).rows or ()) == 40
+    with pytest.raises(DataError, match=r"test\.de has none of the fields"):
+        given(task, [f"{path}/test.de"])
     (tmp_path / "two.jsonl").write_text('{"en": "a boat"}\n')
     with pytest.raises(UnknownColumn, match="no column 'de'"):
         judge_rows(run.bundle, guess_source(str(tmp_path / "two.jsonl")))
