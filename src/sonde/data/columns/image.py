@@ -291,5 +291,5 @@ def _guess_names(known: pa.StringArray) -> Guess | None:
     first = known.filter(alike)[:_TRIED].to_pylist()
     if any(Path(name).is_file() for name in first):
         return Guess(0.95, f"{named:,} picture files")
-    return Guess(0.6, f"{named:,} names of picture files, the first {len(first)} of which are "
+    return Guess(0.9, f"{named:,} names of picture files, the first {len(first)} of which are "
                  "not found from here")  # fmt: skip

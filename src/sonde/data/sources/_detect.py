@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sonde.core.errors import DataError, listed
-from sonde.data.sources._encoding import read_text
+from sonde.data.sources._encoding import HEAD, read_text
 from sonde.data.sources._fields import check_names
+from sonde.data.sources._files import reading
+from sonde.data.sources._within import open_within
 
 DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma"}
 """What is tried, in this order, and what each is called."""
@@ -104,6 +106,19 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
     skip = every.index(lines[0]) + 1 if header else 0
     breaks = sum(cell.count("\n") for cell in lines[0]) if header else 0
     return Layout(names, delimiter, quote, text.encoding, skip, breaks, text.has_nul)
+
+
+def first_rows(path: str, layout: Layout) -> list[list[str]]:
+    """The cells of a file's first rows, at most 200, without what parsing all of it takes.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    with open_within(path) as file, reading(path):
+        start = file.read(HEAD + 1)
+    head = start[:HEAD].decode(layout.encoding, errors="replace").removeprefix("\ufeff")
+    rows = _split(head, layout.delimiter, layout.quote, len(start) <= HEAD)
+    return [row for row in rows[layout.skip :] if len(row) == len(layout.names)]
 
 
 def find_quote(head: str) -> str:

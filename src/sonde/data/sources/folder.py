@@ -107,6 +107,14 @@ class Folder(Source):
         name = shelf_title(self.path)
         return PurePath(self.path).parent.name or name if name in _PARTS else name
 
+    def describe(self) -> str:
+        """Such as '3 columns, pictures named by train.csv'; without a table, '2 fields'."""
+        if self.table is None:
+            return super().describe()
+        count = len(self._holdings["train"].fields)
+        table = self.table if isinstance(self.table, str) else self.table.path
+        return f"{count:,} columns, pictures named by {table}"
+
     def fields(self) -> Sequence[RawField]:
         """`image` and `label`, or the table's fields and pictures; `#part` where parts are told."""
         first = self._holdings["train"]

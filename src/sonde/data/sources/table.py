@@ -20,7 +20,7 @@ from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
 from sonde.data.sources._csv import place, read_lines
-from sonde.data.sources._detect import Dialect, Layout, find_layout
+from sonde.data.sources._detect import Dialect, Layout, find_layout, first_rows
 from sonde.data.sources._encoding import Encoding
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
@@ -63,6 +63,18 @@ class Table(InParts):
     def fields(self) -> Sequence[RawField]:
         """Every column as text, and `#part` where there are separate files."""
         return [RawField(name, pa.string()) for name in self._names]
+
+    def glimpse(self) -> dict[str, list[str]]:
+        """Column -> its cells in the first rows, trimmed; missing ones are left out."""
+        path = self._files[0][1]
+        layout = self._layouts[path]
+        rows = first_rows(path, layout)
+        missing = {text.strip() for text in self.missing}
+        columns = zip(*rows, strict=True) if rows else ()
+        return {
+            name: [cell.strip() for cell in cells if cell.strip() not in missing]
+            for name, cells in zip(layout.names, columns, strict=False)
+        }
 
     def scan(
         self,

@@ -1,0 +1,127 @@
+"""Tables that name pictures need no recipe, whatever folder they are read from."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonde.contracts.data import Source
+from sonde.core.notice import listening
+from sonde.core.picture import png
+from sonde.data.guess import guess_source
+from sonde.data.inspect import inspect_source
+from sonde.data.sources.folder import Folder
+from sonde.data.sources.table import Table
+
+ROWS = 40
+
+
+def pictures(folder: Path, names: list[str]) -> None:
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(png(np.full((4, 5), number, np.uint8)))
+
+
+def table(path: Path, cells: list[str], head: str = "file,label") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{cell},{'ab'[number % 2]}" for number, cell in enumerate(cells)]
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def read(source: Source, field: str) -> list[str]:
+    return [value for chunk in source.scan([field]) for value in chunk.column(0).to_pylist()]
+
+
+LAYOUTS = {
+    "names with their folder": ("file", "images/{}.png", "images/{}.png"),
+    "names in a folder beside": ("file", "images/{}.png", "{}.png"),
+    "names right beside": ("file", "{}.png", "{}.png"),
+    "names deeper down": ("file", "data/all/{}.png", "{}.png"),
+    "names without suffix": ("image", "images/{}.JPG", "{}"),
+}
+
+
+@pytest.mark.parametrize(("field", "lies", "said"), LAYOUTS.values(), ids=LAYOUTS.keys())
+@pytest.mark.parametrize("by", ["the table", "its folder"])
+def test_pictures_are_found_wherever_they_lie_below_the_table(
+    field: str, lies: str, said: str, by: str, tmp_path: Path
+) -> None:
+    keys = [f"{number:03}" for number in range(ROWS)]
+    pictures(tmp_path, [lies.format(key) for key in keys])
+    path = table(tmp_path / "all.csv", [said.format(key) for key in keys])
+    source = guess_source(str(path if by == "the table" else tmp_path))
+    assert read(source, field) == [str(tmp_path / lies.format(key)) for key in keys]
+    assert {"label", field} <= {item.name for item in source.fields()}
+    found = inspect_source(source)
+    assert (found.finding(field).kind, found.finding("label").kind) == ("image", "category")
+    assert source.describe().endswith(" columns, pictures named by all.csv")
+
+
+def test_an_archive_is_read_so_too(tmp_path: Path) -> None:
+    pictures(tmp_path / "in", [f"p/{number}.png" for number in range(ROWS)])
+    table(tmp_path / "in/all.csv", [f"{number}.png" for number in range(ROWS)])
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        for file in (tmp_path / "in").rglob("*.*"):
+            packed.write(file, file.relative_to(tmp_path / "in"))
+    source = guess_source(str(tmp_path / "all.zip"))
+    first = read(source, "file")[0]
+    assert first == (tmp_path / "in/p/0.png").read_bytes()
+
+
+def test_several_columns_name_several_pictures(tmp_path: Path) -> None:
+    pictures(tmp_path, [f"{side}/{n}.png" for side in ("left", "right") for n in range(ROWS)])
+    cells = [f"left/{n}.png,right/{n}.png" for n in range(ROWS)]
+    source = guess_source(str(table(tmp_path / "all.csv", cells, "before,after,label")))
+    assert read(source, "before")[3] == str(tmp_path / "left/3.png")
+    assert read(source, "after")[3] == str(tmp_path / "right/3.png")
+
+
+def test_the_table_of_train_has_that_of_test_beside_it(tmp_path: Path) -> None:
+    pictures(tmp_path, [f"images/{number}.png" for number in range(2 * ROWS)])
+    names = [f"{number}.png" for number in range(2 * ROWS)]
+    table(tmp_path / "train.csv", names[:ROWS])
+    table(tmp_path / "test.csv", names[ROWS:])
+    source = guess_source(str(tmp_path))
+    assert read(source, "#part").count("test") == ROWS
+    assert guess_source(str(tmp_path / "train.csv")).fields()[-1].name == "file"  # and no part
+
+
+def test_a_table_without_the_label_is_no_test_part_and_that_is_said(tmp_path: Path) -> None:
+    pictures(tmp_path, [f"images/{number}.png" for number in range(ROWS)])
+    table(tmp_path / "train.csv", [f"{number}.png" for number in range(ROWS)])
+    (tmp_path / "test.csv").write_text("file\n1.png\n2.png\n")
+    told: list[str] = []
+    with listening(lambda message, *_: told.append(message)):
+        source = guess_source(str(tmp_path))
+    assert "#part" not in {item.name for item in source.fields()}
+    assert told == [f"{tmp_path / 'test.csv'} lacks label, and is no part of the data"]
+
+
+def test_folders_of_classes_are_classes_whatever_table_lists_them(tmp_path: Path) -> None:
+    names = [f"{'ab'[number % 2]}/{number}.png" for number in range(ROWS)]
+    pictures(tmp_path, names)
+    path = table(tmp_path / "all.csv", names, "file,size")
+    by_class = guess_source(str(tmp_path))
+    assert isinstance(by_class, Folder) and by_class.table is None
+    assert read(guess_source(str(path)), "file")[1] == str(tmp_path / names[1])
+
+
+@pytest.mark.parametrize("cells", [
+    [f"gone{number}.png" for number in range(ROWS)],
+    [str(number % 7) for number in range(ROWS)],
+    [f"{number}.0" for number in range(ROWS)],
+])  # fmt: skip
+def test_other_tables_are_tables(cells: list[str], tmp_path: Path) -> None:
+    pictures(tmp_path, [f"images/{number}.png" for number in range(ROWS)])
+    assert isinstance(guess_source(str(table(tmp_path / "all.csv", cells))), Table)
+
+
+def test_names_that_are_not_found_are_no_numbers(tmp_path: Path) -> None:
+    path = table(tmp_path / "all.csv", [f"{number:03}.jpg" for number in range(ROWS)])
+    finding = inspect_source(guess_source(str(path))).finding("file")
+    assert finding.kind == "image"
+    assert "not found from here" in finding.reason
