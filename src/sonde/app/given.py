@@ -77,7 +77,7 @@ def _pictures(path: str) -> Iterator[str]:
         DataError: there are none.
     """
     from sonde.data.sources._files import expand, is_pattern, natural
-    from sonde.data.sources._walk import SUFFIXES
+    from sonde.data.sources._shelf import SUFFIXES
 
     if is_pattern(path):
         yield from expand(path)

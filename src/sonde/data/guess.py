@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 
 from sonde.contracts.data import Source
 from sonde.core.errors import DataError, SondeError, StorageError, UsageError, listed
-from sonde.core.notice import tell
 from sonde.core.registry import registry
+from sonde.data._named_pictures import named_by, named_within
 from sonde.data.sources._files import (
     check_file,
     expand,
@@ -22,12 +22,10 @@ from sonde.data.sources._files import (
 )
 from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
-from sonde.data.sources._naming import names_of_pictures
 from sonde.data.sources._row_files import RowFiles
-from sonde.data.sources._shelf import Shelf, shelf_at
+from sonde.data.sources._shelf import SUFFIXES
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._tables import PARTS
-from sonde.data.sources._walk import SUFFIXES
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
@@ -59,9 +57,10 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or recognised(path) or _named(path) or _of_pictures(path)
+        return _guess_folder(path) or recognised(path) or named_within(path) or _of_pictures(path)
     if into_archive(path) is not None:
-        return Table(path)
+        table = Table(path)
+        return named_by(path, table) or table
     if not is_pattern(path) and not place.exists():
         raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
     if (surely := recognised(path)) is not None:
@@ -75,7 +74,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return _named(path) or _of_pictures(path)
+        return named_within(path) or _of_pictures(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -89,53 +88,7 @@ def guess_source(path: str) -> Source:
             "Rows are read from JSON lines: an object on each line, in a file that ends with .jsonl"
         )
     table = Table(path)
-    return _named(path, table) or table
-
-
-def _named(path: str, table: Table | None = None) -> Folder | None:
-    """Pictures that a table names: the table itself, or the one at the top of what holds both.
-
-    Of several tables there, that of train, with those of other parts that have its columns.
-    """
-    with suppress(SondeError):  # whoever reads it as what else it is will say what is wrong
-        site, place = Site(path), PurePath(path)
-        top = str(place.parent) if site.is_file else path
-        shelf = shelf_at(top)
-        held = [place.name] if site.is_file else list(_ending(shelf.listing("")[1], _TABLES[:3]))
-        parts = {PARTS.get(name.lower().partition(".")[0], name): name for name in held}
-        first = held[0] if len(held) == 1 else parts.pop("train", None)
-        if first is None:
-            return None
-        named = names_of_pictures(table or Table(shelf.place(first)), shelf)
-        if not named.patterns or (named.is_spread and not site.is_file and _has_classes(path)):
-            return None
-        others = {} if site.is_file else _other_parts(shelf, first, parts, named.patterns)
-        return Folder(top, table=first, images=named.patterns, **others)
-    return None
-
-
-def _other_parts(
-    shelf: Shelf, first: str, parts: Mapping[str, str], patterns: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """The tables of validation and test rows; one that cannot be that is said to be left out."""
-    columns = {field.name for field in Table(shelf.place(first)).fields()}
-    found = {}
-    for part, name in parts.items():
-        table = Table(shelf.place(name))
-        lacking = columns - {field.name for field in table.fields()}
-        if part not in ("valid", "test"):
-            continue
-        if lacking:
-            tell(f"{table.path} lacks {listed(sorted(lacking))}, and is no part of the data")
-        elif names_of_pictures(table, shelf).patterns != patterns:
-            tell(f"{table.path} names pictures in another folder, and is no part of the data")
-        else:
-            found[part] = {"table": name}
-    return found
-
-
-def _has_classes(path: str) -> bool:
-    return any(field.name == "label" for field in Folder(path).fields())
+    return (None if is_pattern(path) else named_by(path, table)) or table
 
 
 def _of_pictures(path: str) -> Folder:

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
 
 from sonde.core.errors import SondeError, listed
 from sonde.core.text import to_yaml
-from sonde.data.sources._files import join
+from sonde.data.sources._naming import names_of_pictures
 from sonde.data.sources._shelf import Shelf
 from sonde.data.sources._tables import PARTS
 from sonde.data.sources.table import Table
 
-_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-
-_MOST_ROWS = 20
-"""Rows of a table whose file names are looked for; all of them must be there."""
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
-def advice(shelf: Shelf, endings: Collection[str]) -> str:
-    """A sentence on how its tables are read, with recipe lines to paste; '' where it has none.
-
-    Args:
-        shelf: the folder or archive.
-        endings: what pictures' names end with, such as `.png`.
-    """
-    folders, files = shelf.listing("")
-    tables = [name for name in files if name.lower().endswith(_TABLES)]
+def advice(shelf: Shelf) -> str:
+    """A sentence on how its tables are read, with recipe lines to paste; '' where it has none."""
+    tables = [name for name in shelf.listing("")[1] if name.lower().endswith(TABLES)]
     parts = _by_part(tables)
     if not tables:
         return ""
     with suppress(SondeError):  # a table that cannot be read is no advice
-        if naming := _naming(shelf, parts["train"], folders, sorted(endings)):
+        if naming := _naming(shelf, parts["train"]):
             return _of_pictures(shelf, parts, naming)
     return _of_rows(shelf, parts, tables)
 
@@ -51,28 +42,16 @@ def _by_part(tables: Sequence[str]) -> dict[str, str]:
     return found if "train" in found else dict(zip(["train"], tables, strict=False))
 
 
-def _naming(
-    shelf: Shelf, table: str, folders: Sequence[str], endings: Sequence[str]
-) -> dict[str, object] | None:
-    """The options that say by which column of a table pictures are named; None where none is."""
-    batch = next(Table(shelf.place(table)).scan(None), None)
-    if batch is None:
-        return None
-    for column in batch.schema.names:
-        names = batch.column(column).slice(0, _MOST_ROWS).drop_null().to_pylist()
-        for folder, ending in _places(folders, endings):
-            if names and all(shelf.holds(join(folder, name + ending)) for name in names):
-                if not folder and not ending:
-                    return {"image": column}
-                return {"images": {"image": join(folder, f"{{{column}}}{ending}")}}
-    return None
-
-
-def _places(folders: Sequence[str], endings: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Where a picture may lie, and what may be missing from its name."""
-    for folder in ("", *folders):
-        for ending in ("", *endings):
-            yield folder, ending
+def _naming(shelf: Shelf, table: str) -> dict[str, object]:
+    """The options that say by which column of a table pictures are named; {} where none is."""
+    patterns = names_of_pictures(Table(shelf.place(table)), shelf).patterns
+    if (
+        len(patterns) == 1
+        and (column := next(iter(patterns)))
+        and patterns == {column: f"{{{column}}}"}
+    ):
+        return {"image": column}
+    return {"images": patterns} if patterns else {}
 
 
 def _of_pictures(shelf: Shelf, parts: Mapping[str, str], naming: Mapping[str, object]) -> str:
@@ -103,5 +82,5 @@ def _of_rows(shelf: Shelf, parts: Mapping[str, str], tables: Sequence[str]) -> s
         return f"Its tables are parts, which a recipe (.yaml) reads so:\n       {told}"
     if len(tables) == 1 or pa.types.is_binary(shelf.type):  # no pattern goes into an archive
         return f"Its table is read by its own name:  {shlex.quote(shelf.place(tables[0]))}"
-    ending = next(e for e in reversed(_TABLES) if tables[0].lower().endswith(e))
+    ending = next(e for e in reversed(TABLES) if tables[0].lower().endswith(e))
     return f"Its tables are read by a pattern:  {shlex.quote(shelf.place(f'*{ending}'))}"

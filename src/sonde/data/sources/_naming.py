@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from sonde.core.errors import StorageError
 from sonde.data.sources._files import join
-from sonde.data.sources._shelf import Shelf
-from sonde.data.sources._walk import SUFFIXES
+from sonde.data.sources._shelf import SUFFIXES, Shelf
 from sonde.data.sources.table import Table
 
 _LOOKED_AT = 32

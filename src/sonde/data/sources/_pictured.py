@@ -22,9 +22,9 @@ from sonde.core.text import is_unicode, to_json
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._files import join, open_file, reading
 from sonde.data.sources._in_parts import ignore
-from sonde.data.sources._shelf import Shelf, shelf_title, spans
+from sonde.data.sources._shelf import SUFFIXES, Shelf, shelf_title, spans
 from sonde.data.sources._site import Recognised, Site
-from sonde.data.sources._walk import SUFFIXES, shown
+from sonde.data.sources._walk import shown
 from sonde.data.sources._within import hash_within
 
 IMAGE = "image"

@@ -17,6 +17,11 @@ from sonde.data.sources._archive import Archive, archive_kind
 from sonde.data.sources._files import Hash, check_folder, hash_file, join, located
 from sonde.data.sources._values import ROWS
 
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+)
+"""What a picture's name ends with, in any case."""
+
 _MOST_HELD = 1 << 25
 _LITTER = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 

@@ -12,12 +12,7 @@ from sonde.core.errors import DataError, listed
 from sonde.core.text import is_unicode
 from sonde.data.sources._advice import advice
 from sonde.data.sources._files import join
-from sonde.data.sources._shelf import Shelf
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-)
-"""What a picture's name ends with, in any case."""
+from sonde.data.sources._shelf import SUFFIXES, Shelf
 
 _ABOUT = frozenset(
     ("authors", "changelog", "citation", "copying", "licence", "license", "notice", "readme")
@@ -90,7 +85,7 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
     """
     folders, files = shelf.listing("")
     found = Labelled(sought)
-    alone = bare and not folders and not advice(shelf, sought.suffixes)
+    alone = bare and not folders and not advice(shelf)
     if alone and any(map(sought.names, files)):
         _add_files(found, shelf, files)
     elif _has_parts(shelf, folders, sought):
@@ -161,7 +156,7 @@ def _without_classes(shelf: Shelf, where: str, loose: list[str], sought: Sought)
     """What is said of a folder without sub-folders."""
     seen = Counter(PurePath(name).suffix or "no suffix" for name in loose)
     held = [f"{count:,} x {suffix}" for suffix, count in sorted(seen.items())]
-    known = advice(shelf, sought.suffixes)
+    known = advice(shelf)
     endings = "" if known else f" ({sought.known})"
     return (
         f"{where} has no sub-folders, expected one per class with its {sought.word}s{endings}, or "

@@ -139,9 +139,11 @@ def test_tables_in_an_archive_name_pictures_by_part(tmp_path: Path) -> None:
 
 def test_a_table_in_an_archive_is_a_path_too(tmp_path: Path) -> None:
     write_tables(tmp_path / "s.zip")
-    table = guess_source(f"{tmp_path}/s.zip/test.csv")
-    assert isinstance(table, Table)
+    table = Table(f"{tmp_path}/s.zip/test.csv")
     assert [batch.to_pylist() for batch in table.scan()] == [[{"Path": "y/3.png", "Class": "stop"}]]
+    named = guess_source(f"{tmp_path}/s.zip/test.csv")
+    (row,) = [row for batch in named.scan() for row in batch.to_pylist()]
+    assert row["Class"] == "stop" and isinstance(row["Path"], bytes)
     with pytest.raises(StorageError, match=r"holds no file 'tst.csv'. Did you mean 'test.csv'"):
         Table(f"{tmp_path}/s.zip/tst.csv").fields()
 

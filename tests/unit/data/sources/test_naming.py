@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sonde.contracts.data import Source
-from sonde.core.notice import listening
+from sonde.core.errors import UsageError
 from sonde.core.picture import png
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
@@ -90,15 +90,26 @@ def test_the_table_of_train_has_that_of_test_beside_it(tmp_path: Path) -> None:
     assert guess_source(str(tmp_path / "train.csv")).fields()[-1].name == "file"  # and no part
 
 
-def test_a_table_without_the_label_is_no_test_part_and_that_is_said(tmp_path: Path) -> None:
+def test_a_table_without_the_label_is_no_test_part(tmp_path: Path) -> None:
     pictures(tmp_path, [f"images/{number}.png" for number in range(ROWS)])
-    table(tmp_path / "train.csv", [f"{number}.png" for number in range(ROWS)])
+    path = table(tmp_path / "train.csv", [f"{number}.png" for number in range(ROWS)])
     (tmp_path / "test.csv").write_text("file\n1.png\n2.png\n")
-    told: list[str] = []
-    with listening(lambda message, *_: told.append(message)):
-        source = guess_source(str(tmp_path))
-    assert "#part" not in {item.name for item in source.fields()}
-    assert told == [f"{tmp_path / 'test.csv'} lacks label, and is no part of the data"]
+    with pytest.raises(
+        UsageError, match=r"test\.csv lacks label. To learn from .* give it:  (\S+)"
+    ):
+        guess_source(str(tmp_path))
+    assert read(guess_source(str(path)), "label")[:2] == ["a", "b"]
+
+
+def test_test_pictures_elsewhere_are_not_looked_for_among_those_of_train(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        pictures(tmp_path, [f"{part}/{number}.png" for number in range(ROWS)])
+        table(tmp_path / f"{part}.csv", [f"{part}/{number}.png" for number in range(ROWS)])
+    source = guess_source(str(tmp_path))  # with their folders they are told apart
+    assert read(source, "file")[-1] == str(tmp_path / f"test/{ROWS - 1}.png")
+    table(tmp_path / "test.csv", [f"other{number}.png" for number in range(ROWS)])
+    with pytest.raises(UsageError, match=r"test\.csv names none beside them"):
+        guess_source(str(tmp_path))
 
 
 def test_folders_of_classes_are_classes_whatever_table_lists_them(tmp_path: Path) -> None:
