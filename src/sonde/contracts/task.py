@@ -234,6 +234,10 @@ class Task(Spec):
         """What `read` gives, as metrics look at it."""
         return arrays
 
+    def beside(self, said: Arrays, raw: Callable[[], pa.RecordBatch]) -> Arrays:
+        """A rival's answers to raw rows as metrics look at them; texts are counted by theirs."""
+        return said
+
     def usable(self, known: Mapping[str, np.ndarray]) -> np.ndarray:
         """(N,) bool, rows to learn from and be judged on; by default those with all targets.
 

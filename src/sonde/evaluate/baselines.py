@@ -182,7 +182,8 @@ def _affordable(task: Task, num_features: int) -> int:
     Boosted trees grow a tree for each class, so many classes cost as much as many features; two
     classes need but one tree.
     """
-    sizes = [port.size or prod(s or 1 for s in port.shape) for port in task.outputs.values()]
+    ports = [port for port in task.outputs.values() if port.kind != "sequence"]
+    sizes = [port.size or prod(s or 1 for s in port.shape) for port in ports]
     outputs = sum(size if size > 2 else 1 for size in sizes)
     return max(1000, min(_MOST_ROWS, _MOST_WORK // (num_features * max(1, outputs))))
 

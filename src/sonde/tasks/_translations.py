@@ -90,16 +90,28 @@ def judge(task: Translate, predictor: Predictor, chunks: Iterable[pa.RecordBatch
     numbers: list[np.ndarray] = []
     for rows in _together(chunks):
         said, lengths = _answered(task, predictor, rows)
-        asked = [str(t) for t in rows.column(task.columns[task.target].reads[0]).to_pylist()]
-        said_words, asked_words = bleu.counted(said, asked, task.words)
-        said_letters, asked_letters = chrf.counted(said, asked)
-        predicted.append({**said_words, **said_letters})
-        truth.append({**asked_words, **asked_letters, LENGTH: lengths})
+        found, true = counts(task, said, rows)
+        predicted.append(found)
+        truth.append({**true, LENGTH: lengths})
         numbers.append(rows.column("#row").to_numpy())
-        samples.see(rows, said, asked, chrf.of_rows(predicted[-1], truth[-1]), lengths)
+        samples.see(
+            rows, said, _references(task, rows), chrf.of_rows(predicted[-1], truth[-1]), lengths
+        )
     return Judged(
         stack(predicted), stack(truth), np.concatenate(numbers), shown=tuple(samples.panels())
     )
+
+
+def counts(task: Translate, said: list[str], rows: pa.RecordBatch) -> tuple[Arrays, Arrays]:
+    """What metrics need of N translations and of the references in N raw rows."""
+    asked = _references(task, rows)
+    said_words, asked_words = bleu.counted(said, asked, task.words)
+    said_letters, asked_letters = chrf.counted(said, asked)
+    return {**said_words, **said_letters}, {**asked_words, **asked_letters}
+
+
+def _references(task: Translate, rows: pa.RecordBatch) -> list[str]:
+    return [str(t) for t in rows.column(task.columns[task.target].reads[0]).to_pylist()]
 
 
 def by_length(judged: Judged) -> list[Panel]:

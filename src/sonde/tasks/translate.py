@@ -7,8 +7,9 @@ the references as they stand in the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from pydantic import Field, model_validator
 from sonde.contracts.data import Column, Row
 from sonde.contracts.metric import Arrays, Metric
 from sonde.contracts.panels import Panel
-from sonde.contracts.task import Judged, Loss, Predictor, SupervisedTask
+from sonde.contracts.task import Baseline, Judged, Loss, Predictor, SupervisedTask
 from sonde.core.errors import UnknownColumn, UsageError, unknown
 from sonde.core.port import Port, Ports
 from sonde.core.said import SAID
@@ -26,6 +27,7 @@ from sonde.core.spec import Spec
 from sonde.metrics.bleu import Bleu, Words
 from sonde.metrics.chrf import Chrf
 from sonde.tasks import _teaching, _translations
+from sonde.tasks._memory import NAME, translation_memory
 
 if TYPE_CHECKING:
     import torch
@@ -222,6 +224,17 @@ class Translate(SupervisedTask):
     def metrics(self) -> Mapping[str, Metric]:
         """Of texts: BLEU and chrF over all rows."""
         return {"bleu": Bleu(), "chrf": Chrf()}
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """What was said of the training source most like this one."""
+        size = self.columns[self.source].port.size
+        assert size is not None, "a text has an alphabet"
+        rival = partial(translation_memory, source=self.source, target=self.target, size=size)
+        return {NAME: rival}
+
+    def beside(self, said: Arrays, raw: Callable[[], pa.RecordBatch]) -> Arrays:
+        """Its n-grams that the references have too."""
+        return _translations.counts(self, self._texts(said["words"], said["lengths"]), raw())[0]
 
     def judge(self, predictor: Predictor, chunks: Iterable[pa.RecordBatch], seed: int) -> Judged:
         """Texts as a caller gets them beside the raw references; short sources first, for speed."""

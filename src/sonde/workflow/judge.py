@@ -81,7 +81,12 @@ def _rivals(
     seed = prepared.recipe.seed
     found = run_baselines(task, held, prepared.parts.train, judged.rows, seed=seed)
     notes = {name: result.note for name, result in found.items() if result.note}
-    return {name: result.predicted for name, result in found.items()}, notes
+
+    def raw() -> pa.RecordBatch:
+        return pa.concat_batches(list(raw_rows(prepared.source, judged.rows, BATCH)))
+
+    told = {name: task.beside(result.predicted, raw) for name, result in found.items()}
+    return told, notes
 
 
 @dataclass

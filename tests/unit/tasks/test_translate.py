@@ -22,6 +22,7 @@ from sonde.data.columns.number import Number
 from sonde.data.columns.text import Text
 from sonde.tasks import _teaching
 from sonde.tasks.translate import Translate
+from sonde.workflow.verdict import read_verdict
 
 pytest.importorskip("sacrebleu", reason="sacrebleu is not installed")
 
@@ -197,6 +198,14 @@ def test_files_become_a_model_that_translates(run: sonde.Run) -> None:
     if form == "recurrent":
         wanted = ["zwei rot Hund", "", "eins Hund sieht rot"]
         assert [answer["de"] for answer in answers] == wanted
+
+
+def test_it_is_judged_beside_a_translation_memory(run: sonde.Run) -> None:
+    verdict = read_verdict(run.directory)
+    assert verdict is not None
+    rival = verdict.baselines["translation memory"]["bleu"]
+    assert 5 < rival.value < 100 and rival.rows == 60
+    assert "translation memory" in verdict.sentence
 
 
 def test_a_row_is_answered_alike_beside_others(run: sonde.Run) -> None:
