@@ -72,6 +72,14 @@ class Bundle:
     scores: Mapping[str, Score] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Such as `Bundle(classification by dense, 9,986 weights; accuracy 0.926 [0.815, 1])`."""
+        weights = sum(each.numel() for each in self.network.parameters())
+        by = str(self.recipe["model"]["kind"])
+        name = self.task.main_metric
+        scored = f"; {name} {self.scores[name]}" if name in self.scores else ""
+        return f"Bundle({self.task.kind} by {by}, {weights:,} weights{scored})"
+
     @classmethod
     def make(
         cls, recipe: Recipe, task: Task, columns: Mapping[str, Column], network: nn.Module

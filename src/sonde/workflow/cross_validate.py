@@ -12,7 +12,7 @@ import numpy as np
 
 from sonde.contracts.metric import Score
 from sonde.contracts.recipe import Recipe
-from sonde.core.errors import UsageError
+from sonde.core.errors import UsageError, listed
 from sonde.core.notice import listening, unheard
 from sonde.core.text import finite, to_json
 from sonde.run.bundle import Bundle
@@ -43,6 +43,11 @@ class Runs:
     folds: list[Run]
     verdict: Verdict
     bundle: Bundle | None
+
+    def __repr__(self) -> str:
+        """Where they lie, how many there are, and what all together say."""
+        told = self.verdict.sentence or listed(f"{n} {score}" for n, score in self.scores.items())
+        return f"Runs({str(self.path)!r}, {len(self.folds)} folds: {told})"
 
     @property
     def scores(self) -> Mapping[str, Score]:

@@ -59,6 +59,10 @@ class Run:
     directory: RunDirectory
     bundle: Bundle
 
+    def __repr__(self) -> str:
+        """Where it lies and what it made."""
+        return f"Run({str(self.path)!r}, {self.bundle!r})"
+
     @property
     def path(self) -> Path:
         """The run's folder."""

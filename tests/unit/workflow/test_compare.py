@@ -71,6 +71,12 @@ def test_a_model_that_sees_more_is_shown_to_be_better(runs: tuple[sonde.Run, ...
     assert contest.facts["both"]["weights"] > contest.facts["blind"]["weights"]
 
 
+def test_runs_and_models_say_in_a_line_what_they_are(runs: tuple[sonde.Run, ...]) -> None:
+    told = repr(runs[0])
+    assert told.startswith(f"Run('{runs[0].path}', Bundle(classification by ")
+    assert told.endswith(f" weights; auc {runs[0].scores['auc']}))")
+
+
 def test_models_that_differ_by_their_seed_are_not_told_apart(runs: tuple[sonde.Run, ...]) -> None:
     contest = compare(runs[0], runs[2])
     assert contest.sentence == "No difference in auc is shown on 120 rows."
@@ -157,6 +163,7 @@ def test_rivals_are_pooled_over_folds_with_paired_intervals(tmp_path: Path) -> N
         RECIPE | KFOLD | BLIND, table(), refit=False, audit=False, run_dir=tmp_path / "cv"
     )
     assert list(runs.verdict.baselines) == list(runs.folds[0].bundle.task.baselines())
+    assert repr(runs) == f"Runs('{runs.path}', {len(runs.folds)} folds: {runs.verdict.sentence})"
     for rival, gains in runs.verdict.gains.items():
         assert gains["auc"].rows == ROWS
         expected = float(runs.scores["auc"]) - float(runs.verdict.baselines[rival]["auc"])
