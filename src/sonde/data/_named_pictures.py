@@ -12,17 +12,24 @@ from sonde.data.sources._naming import Naming, names_of_pictures
 from sonde.data.sources._shelf import Shelf, shelf_at
 from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import into_archive
+from sonde.data.sources.box_table import BoxTable
 from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
 
 
-def named_by(path: str, table: Table) -> Folder | None:
-    """The pictures that a table names below its own folder, or in the archive it lies in."""
+def named_by(path: str, table: Table) -> Folder | BoxTable | None:
+    """The pictures that a table names below its own folder, or in the archive it lies in.
+
+    Where its columns are called as those of boxes are, a row is an object in a picture.
+    """
     outer = into_archive(path) or (str(PurePath(path).parent), PurePath(path).name)
     with suppress(SondeError):  # whoever reads it as a mere table will say what is wrong
         named = names_of_pictures(table, shelf_at(outer[0]))
         if named.patterns:
-            return Folder(outer[0], table=outer[1], images=named.patterns)
+            boxes = BoxTable(outer[0], table=outer[1])
+            return (
+                boxes if boxes.is_told else Folder(outer[0], table=outer[1], images=named.patterns)
+            )
     return None
 
 

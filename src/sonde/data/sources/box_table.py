@@ -14,12 +14,13 @@ left out, since nobody knows what they hold.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import model_validator
 
-from sonde.core.errors import DataError, StorageError, listed
+from sonde.core.errors import DataError, StorageError, UnknownColumn, listed
 from sonde.core.notice import tell as notice
 from sonde.core.spec import Spec
 from sonde.data.sources._box_rows import Columns, Objects, PictureNames
@@ -96,9 +97,15 @@ class BoxTable(Boxed):
     @classmethod
     def claims(cls, shelf: Shelf) -> bool:
         """A table at the top whose columns are called as those of boxes are."""
-        source = cls(shelf.path)
-        table = _placed(shelf, next(iter(source._tables(shelf).values())))
-        return bool(source._columns(table).names)
+        return cls(shelf.path).is_told
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the columns of its table are called as those of boxes are."""
+        with suppress(UnknownColumn):
+            shelf = shelf_at(self.path)
+            return all(self._columns(_placed(shelf, t)).names for t in self._tables(shelf).values())
+        return False
 
     def _read(self) -> list[Shown]:
         shelf = shelf_at(self.path)

@@ -80,6 +80,14 @@ def test_several_columns_name_several_pictures(tmp_path: Path) -> None:
     assert read(source, "after")[3] == str(tmp_path / "right/3.png")
 
 
+def test_rows_that_are_objects_are_boxes(tmp_path: Path) -> None:
+    pictures(tmp_path, ["images/a.png", "images/b.png"])
+    cells = ["a.png,1,1,3,3,dog", "a.png,0,0,2,2,cat", "b.png,1,0,3,2,dog"]
+    path = table(tmp_path / "all.csv", cells, "filename,xmin,ymin,xmax,ymax,class,note")
+    source = guess_source(str(path))
+    assert source.describe() == "2 pictures with 3 boxes"
+
+
 def test_the_table_of_train_has_that_of_test_beside_it(tmp_path: Path) -> None:
     pictures(tmp_path, [f"images/{number}.png" for number in range(2 * ROWS)])
     names = [f"{number}.png" for number in range(2 * ROWS)]
