@@ -24,6 +24,17 @@ _TASKS_OF = {"set": "multilabel", "boxes": "detect", "mask": "segment"}
 """Kind of a target's column -> the task that predicts it, where its port does not say enough."""
 
 
+_ASKED = {
+    "image": "Where its pixels are classes, add  --task segment  Where it is what the other "
+    "picture should look like, add  --task restore  Else take another target.",
+    "text": "Take another target, add --task translate, or write a recipe in which it is a "
+    "category, or whose task says texts: translate, answer, write, tag.",
+}
+"""Kind of a target's column -> what to do where it alone does not say the task."""
+
+_OTHERWISE = "Take another target, or write a recipe in which it is a number or a category."
+
+
 def begin(
     path: str,
     target: str | None,
@@ -54,7 +65,10 @@ def begin(
     source = guess_source(path)
     plan = _planned(source, target, kind)
     if "task" not in plan:
-        plan["task"] = _named_task(source, target, kind) if kind else _task(source, target)
+        told = own.keys() - {"task.kind", "task.target"}
+        plan["task"] = (
+            _named_task(source, target, kind, is_silent=not told) if kind else _task(source, target)
+        )
     return Recipe.parse(with_changes({"source": source, **plan}, own), where="options")
 
 
@@ -78,8 +92,13 @@ def _task(source: Source, target: str | None) -> dict[str, Any]:
     return _task_for(source, names)
 
 
-def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]:
-    """A task of this kind, with its target where it has one, and what the one other column is."""
+def _named_task(
+    source: Source, target: str | None, kind: str, *, is_silent: bool
+) -> dict[str, Any]:
+    """A task of this kind, with its target where it has one, and what the one other column is.
+
+    Where nothing else is said of the task, that may also be an option it can do without.
+    """
     options = registry("task").load(kind).model_fields
     if "target" not in options:
         if target is not None:
@@ -95,6 +114,10 @@ def _named_task(source: Source, target: str | None, kind: str) -> dict[str, Any]
     others = [column for column in known if column != name]
     if len(others) == 1 and len(needed) == 2:  # such as what is translated
         named |= dict.fromkeys([option for option in needed if option != "target"], others[0])
+    kinds = {field.name: field.kind for field in source.fields() if field.kind}
+    alike = [other for other in others if kinds.get(other) == kinds.get(name, "")]
+    if is_silent and "source" in options.keys() - needed and len(alike) == 1:
+        named["source"] = alike[0]  # such as the pictures that are to be restored
     return named
 
 
@@ -163,8 +186,7 @@ def _kind_for(column: Column) -> str:
     if column.port.kind not in _TASKS:
         raise UsageError(
             f"target {column.name!r} is a column of kind {column.kind!r}, which no task predicts "
-            "without a recipe. Take another target, or write a recipe in which it is a number or a "
-            "category, or whose task says texts: translate, answer, write, tag."
+            f"without more being said. {_ASKED.get(column.kind, _OTHERWISE)}"
         )
     return _TASKS[column.port.kind]
 

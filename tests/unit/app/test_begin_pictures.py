@@ -68,3 +68,19 @@ def test_pictures_without_labels_need_a_task(tmp_path: Path) -> None:
     path = packed({"1.png": png(), "2.png": png()}, tmp_path / "a.zip")
     with pytest.raises(UsageError, match=r"without labels.* --task restore, reconstruct or"):
         begin(path, None)
+
+
+def test_of_two_pictures_a_row_one_is_restored_from_the_other(tmp_path: Path) -> None:
+    for number in range(4):
+        for side in ("worse", "clean"):
+            (tmp_path / side).mkdir(exist_ok=True)
+            (tmp_path / side / f"{number}.png").write_bytes(png(seed=number))
+    rows = [f"worse/{number}.png,clean/{number}.png" for number in range(4)]
+    table = tmp_path / "pairs.csv"
+    table.write_text("\n".join(["worse,clean", *rows]) + "\n")
+    with pytest.raises(UsageError, match=r"column of kind 'image'.* --task restore"):
+        begin(str(table), "clean")
+    task = begin(str(table), "clean", task="restore").dump()["task"]
+    assert (task["source"], task["target"]) == ("worse", "clean")
+    told = begin(str(table), "clean", task="restore", changes={"task.damage": {"gaussian": 0.1}})
+    assert told.dump()["task"]["source"] is None
