@@ -172,7 +172,7 @@ def test_51_lone_surrogates_and_bytes_that_are_no_utf_8_are_told(
 ) -> None:
     (tmp_path / "ask.jsonl").write_text('{"remark": "good \\ud800 bad"}', encoding="utf-8")
     said = sonde("predict", sealed / "run/model.sonde", "ask.jsonl", home=tmp_path)
-    refused(said, 65, "'good \\ud800 bad'", "valid Unicode")
+    refused(said, 65, "ask.jsonl, line 1", '"good \\\\ud800 bad"', "valid Unicode")
     broken = b"remark,label\n" + b"".join(
         text.encode() + b" caf\xe9," + label.encode() + b"\n"
         for text, label in zip(REMARKS, LABELS, strict=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sonde.core.errors import RecipeError, StorageError
+from sonde.core.errors import RecipeError, SondeError, StorageError
 from sonde.core.registry import registry
 from sonde.core.text import from_yaml, read_text
 from sonde.data.sources._files import expand, is_pattern, located
 from sonde.data.sources._within import into_archive
+from sonde.data.sources._yolo_settings import is_settings
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
 _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model",
@@ -18,9 +20,18 @@ _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model
 
 
 def is_recipe(path: str) -> bool:
-    """Whether a path names a recipe rather than data; JSON may be either."""
+    """Whether a path names a recipe rather than data; JSON may be either, and YAML settings."""
     suffix = Path(path).suffix.lower()
-    return suffix in _RECIPE_SUFFIXES and not (suffix == ".json" and _is_data(path))
+    return suffix in _RECIPE_SUFFIXES and not (
+        _is_data(path) if suffix == ".json" else _tells_of_data(path)
+    )
+
+
+def _tells_of_data(path: str) -> bool:
+    """Whether YAML says where data lies, in the form of another tool, and not what is learned."""
+    with suppress(SondeError):  # for whoever reads the recipe to tell
+        return is_settings(from_yaml(read_text(path)))
+    return False
 
 
 def _is_data(path: str) -> bool:

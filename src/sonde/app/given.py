@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sonde.contracts.data import RowError, Source
     from sonde.contracts.task import Task
 
-_JSON = (".json", ".jsonl", ".ndjson")
-_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".parquet", ".pq", ".arrow", ".arrows",
-           ".feather", ".ipc")  # fmt: skip
+_JSON = ".json"
+_TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".jsonl", ".ndjson", ".parquet", ".pq",
+           ".arrow", ".arrows", ".feather", ".ipc")  # fmt: skip
 _NO_JSON = "not JSON: {}. Give objects with named fields."
 
 
@@ -110,7 +110,7 @@ def _from_json_file(path: str, task: Task) -> list[dict[str, Any]]:
     """Objects; or rows as a source of that form reads them, such as questions and contexts."""
     from sonde.data.guess import recognised
 
-    if path.lower().endswith(".json") and recognised(path) is not None:
+    if recognised(path) is not None:
         return _from_source(path, task)
     return _from_json(_characters(path), path)
 

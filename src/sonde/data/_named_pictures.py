@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 from pathlib import PurePath
+from typing import NamedTuple
 
 from sonde.core.errors import SondeError, UsageError, listed
-from sonde.data.sources._advice import TABLES, advice
+from sonde.data.sources._advice import advice
+from sonde.data.sources._folders import part_folders
+from sonde.data.sources._name_tables import NameTable, is_name_table, name_table
 from sonde.data.sources._naming import Naming, names_of_pictures
 from sonde.data.sources._shelf import Shelf, shelf_at
 from sonde.data.sources._tables import PARTS
@@ -17,60 +20,103 @@ from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
 
 
-def named_by(path: str, table: Table) -> Folder | BoxTable | None:
+class _Part(NamedTuple):
+    """A table, and the shelf that holds it and the pictures it may name."""
+
+    shelf: Shelf
+    table: str
+
+    @property
+    def place(self) -> str:
+        return self.shelf.place(self.table)
+
+    @property
+    def naming(self) -> Naming:
+        return names_of_pictures(name_table(self.place), self.shelf)
+
+    @property
+    def columns(self) -> list[str]:
+        return [field.name for field in name_table(self.place).fields()]
+
+
+def named_by(path: str, table: NameTable) -> Folder | BoxTable | None:
     """The pictures that a table names below its own folder, or in the archive it lies in.
 
     Where its columns are called as those of boxes are, a row is an object in a picture.
     """
+    if type(name_table(path)) is not type(table):  # it could not be read again by its name
+        return None
     outer = into_archive(path) or (str(PurePath(path).parent), PurePath(path).name)
     with suppress(SondeError):  # whoever reads it as a mere table will say what is wrong
         named = names_of_pictures(table, shelf_at(outer[0]))
         if named.patterns:
             boxes = BoxTable(outer[0], table=outer[1])
-            return (
-                boxes if boxes.is_told else Folder(outer[0], table=outer[1], images=named.patterns)
-            )
+            is_boxes = isinstance(table, Table) and boxes.is_told
+            return boxes if is_boxes else Folder(outer[0], table=outer[1], images=named.patterns)
     return None
 
 
 def named_within(path: str) -> Folder | None:
-    """The pictures of a folder or an archive that the one table at its top names, or that of train.
+    """The pictures of a folder or an archive that the tables of its parts name, or its only one.
+
+        a.csv    train.csv, test.csv    train/metadata.csv, test/metadata.csv
 
     Raises:
         UsageError: the table of another part has other columns, or pictures in another folder.
     """
-    found = None
+    parts, naming = {}, Naming({})
     with suppress(SondeError):  # as above
         shelf = shelf_at(path)
-        held = [name for name in shelf.listing("")[1] if name.lower().endswith(TABLES)]
-        parts = {PARTS.get(name.lower().partition(".")[0], name): name for name in held}
-        if first := held[0] if len(held) == 1 else parts.get("train", ""):
-            named = names_of_pictures(Table(shelf.place(first)), shelf)
-            others = {part: parts[part] for part in ("valid", "test") if part in parts}
-            if named.patterns and not (named.is_spread and _has_classes(path)):
-                found = (first, named, {p: n for p, n in others.items() if n != first})
-    if found is None:
+        parts = _at_the_top(shelf) or _by_folder(shelf)
+        naming = parts["train"].naming if parts else naming
+    if not naming.patterns or (naming.is_spread and _has_classes(path)):
         return None
-    first, named, others = found
-    for name in others.values():
-        if differs := _differs(shelf, first, name, named):
+    first = parts.pop("train")
+    for part in parts.values():
+        if differs := _differs(first, naming, part):
             raise UsageError(
-                f"{path}: {first} names pictures, and {name} {differs}. To learn from {first} "
-                f"alone, give it:  {shlex.quote(shelf.place(first))}  Or, with both: "
-                f"{advice(shelf)}"
+                f"{path}: {first.table} names pictures, and {part.table} {differs}. To learn from "
+                f"{first.table} alone, give it:  {shlex.quote(first.place)}  Or, with both: "
+                f"{advice(first.shelf)}"
             )
-    places = {part: {"table": name} for part, name in others.items()}
-    return Folder(path, table=first, images=named.patterns, **places)
+    places = {
+        part: {"table": of.table} | ({} if of.shelf == first.shelf else {"path": of.shelf.path})
+        for part, of in parts.items()
+    }
+    return Folder(first.shelf.path, table=first.table, images=naming.patterns, **places)
 
 
-def _differs(shelf: Shelf, first: str, name: str, named: Naming) -> str:
+def _at_the_top(shelf: Shelf) -> dict[str, _Part]:
+    """Part -> its table; nothing where several tables do not tell which is that of train."""
+    held = _tables(shelf, "")
+    parts = {PARTS.get(name.lower().partition(".")[0], name): name for name in held}
+    first = held[0] if len(held) == 1 else parts.get("train", "")
+    others = {part: parts[part] for part in ("valid", "test") if parts.get(part, first) != first}
+    return {part: _Part(shelf, n) for part, n in ({"train": first} | others).items() if first}
+
+
+def _by_folder(shelf: Shelf) -> dict[str, _Part]:
+    """Part -> the only table in its folder; nothing where a folder has none, or several."""
+    found = {}
+    for part, folder in part_folders(shelf):
+        held = _tables(shelf, folder)
+        if len(held) != 1:
+            return {}
+        found[part] = _Part(shelf_at(shelf.place(folder)), held[0])
+    return found
+
+
+def _tables(shelf: Shelf, folder: str) -> list[str]:
+    return list(filter(is_name_table, shelf.listing(folder)[1]))
+
+
+def _differs(first: _Part, naming: Naming, part: _Part) -> str:
     """Why a table cannot be that of another part as it is; '' where it can."""
-    table = Table(shelf.place(name))
-    known = {field.name for field in table.fields()}
-    lacking = [f.name for f in Table(shelf.place(first)).fields() if f.name not in known]
+    known = part.columns
+    lacking = [name for name in first.columns if name not in known]
     if lacking:
         return f"lacks {listed(lacking)}"
-    return "" if names_of_pictures(table, shelf) == named else "names none beside them"
+    return "" if part.naming == naming else "names none beside them"
 
 
 def _has_classes(path: str) -> bool:

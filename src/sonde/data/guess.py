@@ -22,7 +22,8 @@ from sonde.data.sources._files import (
 )
 from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
-from sonde.data.sources._row_files import RowFiles
+from sonde.data.sources._name_tables import NameTable, name_table
+from sonde.data.sources._row_files import RowFiles, formats
 from sonde.data.sources._shelf import SUFFIXES
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._tables import PARTS
@@ -57,10 +58,11 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        return _guess_folder(path) or recognised(path) or named_within(path) or _of_pictures(path)
+        if (rows := _guess_folder(path)) is not None:
+            return named_within(path) or rows
+        return recognised(path) or named_within(path) or _of_pictures(path)
     if into_archive(path) is not None:
-        table = Table(path)
-        return named_by(path, table) or table
+        return _named_or_rows(path, name_table(path))
     if not is_pattern(path) and not place.exists():
         raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
     if (surely := recognised(path)) is not None:
@@ -70,7 +72,7 @@ def guess_source(path: str) -> Source:
     bare = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
     suffix = bare[-1] if bare else ""
     if (found := _row_files(first)) is not None:
-        return found(path)
+        return _named_or_rows(path, found(path))
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
@@ -82,12 +84,21 @@ def guess_source(path: str) -> Source:
             f"{path}: one array; name it and its labels in a recipe:  source: {{kind: arrays, "
             f"train: {{image: {path}, label: ...}}}}"
         )
+    if suffix in (".yaml", ".yml"):
+        raise UsageError(
+            f"{path}: neither a recipe, which has `task`, nor settings of YOLO whose pictures lie "
+            "under its `path` or beside it. Give the folder that holds images and labels."
+        )
     if suffix == ".json":
         raise UsageError(
             f"{path}: JSON that is neither a recipe nor of a form that is known, such as SQuAD's. "
             "Rows are read from JSON lines: an object on each line, in a file that ends with .jsonl"
         )
-    table = Table(path)
+    return _named_or_rows(path, Table(path))
+
+
+def _named_or_rows(path: str, table: NameTable) -> Source:
+    """The pictures that a table names, else its rows."""
     return (None if is_pattern(path) else named_by(path, table)) or table
 
 
@@ -115,15 +126,10 @@ def _row_files(path: str) -> type[RowFiles] | None:
     if check_file(path):
         with open_file(path) as file, reading(path):
             head = file.read(_HEAD).removeprefix(_MARK).lstrip()
-        for kind in _formats():
+        for kind in formats():
             if head.startswith(kind.magic):
                 return kind
-    return next((kind for kind in _formats() if path.lower().endswith(kind.suffixes)), None)
-
-
-def _formats() -> list[type[RowFiles]]:
-    """Every registered source of typed rows: a new one is found without an edit here."""
-    return [kind for kind in registry("source") if issubclass(kind, RowFiles)]
+    return next((kind for kind in formats() if path.lower().endswith(kind.suffixes)), None)
 
 
 def _guess_folder(path: str) -> RowFiles | None:
@@ -137,20 +143,20 @@ def _guess_folder(path: str) -> RowFiles | None:
     names = [
         item.name for item in inside if item.is_file() and not item.name.startswith((".", "_"))
     ]
-    found = {kind: list(_ending(names, kind.suffixes)) for kind in _formats()}
-    formats = [kind for kind, held in found.items() if held]
-    if partitions and not formats:
-        formats = [kind for kind in _formats() if _holds(path, kind.suffixes)]
-    if len(formats) > 1:
+    found = {kind: list(_ending(names, kind.suffixes)) for kind in formats()}
+    met = [kind for kind, held in found.items() if held]
+    if partitions and not met:
+        met = [kind for kind in formats() if _holds(path, kind.suffixes)]
+    if len(met) > 1:
         held = [name for names in found.values() for name in names[:1]]
         raise UsageError(
             f"{path}: holds files of several formats ({listed(held)}). Give one file, or a pattern "
-            f"such as  {path.rstrip('/')}/*{formats[0].suffixes[0]}"
+            f"such as  {path.rstrip('/')}/*{met[0].suffixes[0]}"
         )
-    if not formats:
+    if not met:
         return None
-    told = by_part(path, found[formats[0]])
-    return formats[0].parse(told) if told else formats[0](path)
+    told = by_part(path, found[met[0]])
+    return met[0].parse(told) if told else met[0](path)
 
 
 def recognised(path: str) -> Source | None:

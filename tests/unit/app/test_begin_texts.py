@@ -99,9 +99,9 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
     assert run.scores["bleu"].rows == 40
     task = run.bundle.task
     assert len(given(task, [path]).rows or ()) == 120
-    (tmp_path / "one.jsonl").write_bytes('{"en": "Caf\u00e9"}\n'.encode("latin-1"))
+    (tmp_path / "one.json").write_bytes('{"en": "Caf\u00e9"}\n'.encode("latin-1"))
     (tmp_path / "note.txt").write_bytes("\ufeffA boat again.\r\n".encode())
-    read = given(task, [str(tmp_path / "one.jsonl"), str(tmp_path / "note.txt")]).rows
+    read = given(task, [str(tmp_path / "one.json"), str(tmp_path / "note.txt")]).rows
     assert read == [{"en": "Caf\u00e9"}, {"en": "A boat again."}]
     (tmp_path / "rows.txt").write_text("A boat, red.\n\na boat\n")
     told: list[str] = []

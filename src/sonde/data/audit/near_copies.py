@@ -167,7 +167,7 @@ def _examples(data: LookedAt, field: str, pairs: np.ndarray) -> list[str]:
 def _ending(text: str) -> str:
     """A short text whole, the end of a file's name, the beginning of a long text."""
     name = "/".join(text.split("/")[-3:]) if " " not in text else text
-    return shortened(name, 60)
+    return shortened(" ".join(name.split()), 60)
 
 
 def _exact(data: LookedAt, column: Column) -> np.ndarray:

@@ -82,7 +82,8 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
         StorageError: it cannot be read.
         DataError: it is no table, or its names cannot name columns.
     """
-    text = read_text(path, dialect.encoding)
+    expected = "a table, or texts" if path.lower().endswith((".txt", ".txt.gz")) else "a table"
+    text = read_text(path, dialect.encoding, expected)
     quote = dialect.quote if dialect.quote is not None else find_quote(text.head)
     delimiter = dialect.delimiter or find_delimiter(text.head, quote, text.is_whole)
     every = _split(text.head, delimiter, quote, text.is_whole)

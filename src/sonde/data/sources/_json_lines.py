@@ -20,9 +20,11 @@ import pyarrow as pa
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
+from sonde.core.text import is_unicode
 from sonde.data.sources._csv import place, shorten
-from sonde.data.sources._files import CHUNK, open_file, reading
+from sonde.data.sources._files import CHUNK, reading
 from sonde.data.sources._values import canonical
+from sonde.data.sources._within import open_within
 
 Flat = dict[str, Any]
 """A row: dotted field -> number, truth value, text, list or None."""
@@ -84,8 +86,9 @@ def find_types(path: str) -> dict[str, pa.DataType]:
                 f"expected at most {MOST_FIELDS:,}. Are names used where values should stand?"
             )
     if not kinds:
-        first = f"{odd[0].place}: got {odd[0].got!r}" if odd else f"{path}: got empty objects"
-        raise DataError(f"{first}, expected objects with named values, one on each line")
+        if odd:
+            raise DataError(f"{odd[0].place}: got {odd[0].got!r}, expected {odd[0].expected}")
+        raise DataError(f"{path}: got empty objects, expected some with named values")
     return {name: _type(path, name, met) for name, met in kinds.items()}
 
 
@@ -112,7 +115,7 @@ def _real(number: float) -> float:
 
 def _lines(path: str) -> Iterator[tuple[int, bytes]]:
     number, rest = 0, b""
-    with open_file(path) as file:
+    with open_within(path) as file:
         while True:
             with reading(path):
                 block = file.read(CHUNK)
@@ -140,15 +143,15 @@ def _flat(line: bytes) -> Flat:
     try:
         row = _decoder.decode(line.decode().strip())
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
+        raise ValueError("it is not UTF-8; save the file as UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg}, column {error.colno}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(row, dict):
         raise ValueError(f"it is a {_kind(row) if row is not None else 'null'}")
-    if b"\\u" in line:  # what is escaped may be half a character
-        json.dumps(row, ensure_ascii=False).encode()
+    if b"\\u" in line and not is_unicode(json.dumps(row, ensure_ascii=False)):
+        raise ValueError("an escape is half a character; expected valid Unicode")
     if any(type(value) is dict for value in row.values()):
         row = dict(_members(row, "", 0))
     return row

@@ -18,9 +18,10 @@ from sonde.core.notice import tell as notice
 from sonde.core.text import to_json
 from sonde.data.sources._fields import select
 from sonde.data.sources._files import Hash, located
+from sonde.data.sources._forms import plain_batch
+from sonde.data.sources._name_tables import NameTable, name_table
 from sonde.data.sources._shelf import Shelf, spans
 from sonde.data.sources._within import into_archive
-from sonde.data.sources.table import Table
 
 _ROW = "row"  # the word of a pattern that counts rows
 _WORD = re.compile(r"\{([^{}]*)\}")
@@ -36,7 +37,7 @@ class Named:
     """
 
     shelf: Shelf
-    given: str | Table
+    given: str | NameTable
     named: str | Mapping[str, str]
     like: Named | None = None
 
@@ -45,28 +46,27 @@ class Named:
         """The table's fields; a column of names becomes the pictures."""
         if self.like is not None:
             return self.like.fields
-        own = [name for name in self._columns if name not in self._patterns]
         pictures = [Field(name, self.shelf.type, "image") for name in self._patterns]
-        texts = {name: Field(name, pa.string()) for name in own}
+        others = {f.name: f for f in self._table.fields() if f.name not in self._patterns}
         if isinstance(self.named, str):  # it stays where it stands in the table
-            return [texts.get(name, pictures[0]) for name in self._columns]
-        return [*texts.values(), *pictures]
+            return [others.get(name, pictures[0]) for name in self._columns]
+        return [*others.values(), *pictures]
 
     def scan(
         self, wanted: Sequence[str], tell: Callable[[RowError], None]
     ) -> Iterator[tuple[dict[str, pa.Array], int]]:
         """Columns, and how many rows they have; without rows whose pictures are not there."""
         known = set(self._columns)
-        texts = [n for n in wanted if n not in self._patterns]
-        read = list(dict.fromkeys([*(n for n in texts if n in known), *self._naming]))
+        types = {f.name: f.type for f in self.fields if f.name not in self._patterns}
+        types = {name: types[name] for name in wanted if name in types}
+        read = list(dict.fromkeys([*(n for n in types if n in known), *self._naming]))
         first = 0
         with self.shelf.reader() as fetch:
             for batch in self._table.scan(read or self._columns[:1], self._strict(tell)):
                 names = {f: _filled(p, batch, first) for f, p in self._patterns.items()}
                 kept = self._there(names, first, tell)
                 first += batch.num_rows
-                columns = {n: batch.column(n).take(kept) for n in texts if n in known}
-                columns |= {n: pa.nulls(len(kept), pa.string()) for n in texts if n not in known}
+                columns = self._others(batch.take(kept), types) if len(kept) else {}
                 chosen = {f: names[f].take(kept).to_pylist() for f in names if f in wanted}
                 for rows in spans(len(kept), self._sizes(chosen, len(kept))):
                     length = rows.stop - rows.start
@@ -88,14 +88,14 @@ class Named:
         self.shelf.feed(sorted(named), into)
 
     @cached_property
-    def _table(self) -> Table:
+    def _table(self) -> NameTable:
         """The table, in the shelf or at a path of its own.
 
         Raises:
             StorageError: it is neither in the folder nor a path of its own.
             UnknownColumn: it has no column of file names.
         """
-        table = Table(self.given) if isinstance(self.given, str) else self.given
+        table = name_table(self.given) if isinstance(self.given, str) else self.given
         inside = self.shelf.place(table.path)
         is_inside = self.shelf.holds(table.path)
         is_elsewhere = Path(located(table.path)).exists() or into_archive(table.path) is not None
@@ -163,6 +163,15 @@ class Named:
                     tell(RowError(first + row, name, "a picture in the archive", place))
         return np.flatnonzero(is_there)
 
+    def _others(
+        self, batch: pa.RecordBatch, types: Mapping[str, pa.DataType]
+    ) -> dict[str, pa.Array]:
+        """The fields that are no pictures, of the types that they have in the training rows."""
+        try:
+            return plain_batch(batch, types)
+        except DataError as error:
+            raise DataError(f"{self._table.path}: {error}") from None
+
     def _sizes(self, chosen: Mapping[str, list[str | None]], rows: int) -> list[int] | None:
         """Bytes that the pictures of each row take; None where no picture is asked for."""
         if not chosen:
@@ -189,7 +198,7 @@ def _filled(pattern: str, batch: pa.RecordBatch, first: int) -> pa.Array:
             numbers = np.arange(first + 1, first + 1 + batch.num_rows)
             made.append(pc.cast(pa.array(numbers), pa.string()))
         else:
-            made.append(pc.utf8_trim_whitespace(batch.column(piece)))
+            made.append(pc.utf8_trim_whitespace(pc.cast(batch.column(piece), pa.string())))
     if len(made) == 1:  # one and the same picture for all
         made.append(pa.array([""] * batch.num_rows, pa.string()))
     return pc.binary_join_element_wise(*made, "")

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from sonde.core.errors import StorageError
 from sonde.data.sources._files import join
+from sonde.data.sources._name_tables import NameTable
 from sonde.data.sources._shelf import SUFFIXES, Shelf
-from sonde.data.sources.table import Table
 
 _LOOKED_AT = 32
 """Rows whose files are looked for."""
@@ -48,7 +48,7 @@ class Naming(NamedTuple):
     is_spread: bool = False
 
 
-def names_of_pictures(table: Table, shelf: Shelf) -> Naming:
+def names_of_pictures(table: NameTable, shelf: Shelf) -> Naming:
     """Which pictures a table names.
 
     A column of file names becomes their pictures; one without suffixes stays, and `image` is added.

@@ -23,10 +23,12 @@ import pyarrow as pa
 from sonde.contracts.data import Field, RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.port import PART
+from sonde.core.registry import registry
 from sonde.data.sources._fields import check_names, select, with_part
-from sonde.data.sources._files import expand, hash_file, is_pattern, located, stem
+from sonde.data.sources._files import expand, is_pattern, located, stem
 from sonde.data.sources._forms import common_type, plain_batch
 from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._within import hash_within
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -87,6 +89,17 @@ class RowFiles(InParts):
                 for columns, count in self._read(path, wanted, on_error or ignore):
                     yield with_part(columns, of, wanted, count)
 
+    def glimpse(self) -> dict[str, list[str]]:
+        """Column of texts or whole numbers -> its first values, as text; missing ones left out."""
+        named = [name for name, kind in self._types.items()
+                 if pa.types.is_string(kind) or pa.types.is_integer(kind)]  # fmt: skip
+        first = next(self.scan(named), None) if named else None
+        columns = {} if first is None else dict(zip(first.schema.names, first.columns, strict=True))
+        return {
+            name: [str(value).strip() for value in column.to_pylist() if value is not None]
+            for name, column in columns.items()
+        }
+
     def fingerprint(self) -> str:
         """SHA-256 over the files' bytes and the fields their folders give."""
         digest = hashlib.sha256(self.kind.encode())
@@ -94,7 +107,7 @@ class RowFiles(InParts):
             digest.update(part.encode())
             for path in paths:
                 digest.update(repr(sorted(self._folders(part, path).items())).encode())
-                hash_file(path, digest)
+                hash_within(path, digest)
         return digest.hexdigest()
 
     @abstractmethod
@@ -172,6 +185,11 @@ class RowFiles(InParts):
         return {
             unquote(name): None if value == _NULL else unquote(value) for name, _, value in pairs
         }
+
+
+def formats() -> list[type[RowFiles]]:
+    """Every registered source of typed rows: a new one is found without an edit here."""
+    return [kind for kind in registry("source") if issubclass(kind, RowFiles)]
 
 
 def _check_alike(first_path: str, forms: dict[str, Form], path: str) -> None:

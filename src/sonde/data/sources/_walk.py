@@ -71,7 +71,7 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
     """The files of a shelf by class; hidden files are no part of it.
 
     It has parts where its folder `train` holds folders, and nothing that is sought unless there is
-    a folder `test` as well.
+    a folder `test` as well; also where it holds only parts and files lie bare in them.
 
     Args:
         shelf: a folder or an archive.
@@ -88,11 +88,15 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
     alone = bare and not folders and not advice(shelf)
     if alone and any(map(sought.names, files)):
         _add_files(found, shelf, files)
-    elif _has_parts(shelf, folders, sought):
+    elif (has_bare_parts := _has_bare_parts(shelf, folders)) or _has_parts(shelf, folders, sought):
         _check_parts(shelf.top, folders)
+        _tell_loose(found, shelf.top, files)
         for name in sorted(folders, key=lambda name: list(_PARTS).index(name)):
             inner, loose = shelf.listing(name)
-            _add_classes(found, shelf, name, inner, loose)
+            if has_bare_parts and bare and not advice(shelf):
+                _add_folder(found, shelf, name, [join(name, file) for file in loose])
+            else:
+                _add_classes(found, shelf, name, inner, loose)
             found.parts += [_PARTS[name]] * (len(found.paths) - len(found.parts))
     else:
         _add_classes(found, shelf, "", folders, files)
@@ -104,6 +108,12 @@ def _has_parts(shelf: Shelf, folders: list[str], sought: Sought) -> bool:
         return False
     inner, files = shelf.listing("train")
     return bool(inner) and ("test" in folders or not any(map(sought.names, files)))
+
+
+def _has_bare_parts(shelf: Shelf, folders: list[str]) -> bool:
+    """Whether train and other parts, and no class, are all there is, without folders in them."""
+    are_parts = {"train"} < set(folders) <= set(_PARTS)
+    return are_parts and not any(shelf.listing(folder)[0] for folder in folders)
 
 
 def _check_parts(top: str, folders: list[str]) -> None:
@@ -123,21 +133,31 @@ def _add_classes(
     """Add the files of every class folder below the top."""
     sought = found.sought
     where = join(shelf.top, below) if below else shelf.top
-    for name in loose:
-        if sought.names(name):
-            expected = f"a {sought.word} inside the folder of its class"
-            _tell(found, name, expected, join(where, name))
     if not classes:
         raise DataError(_without_classes(shelf, where, loose, sought))
+    _tell_loose(found, where, loose)
     for label in classes:
-        before = len(found.paths)
-        _add_files(found, shelf, _files_below(found, shelf, join(below, label)))
-        found.labels += [label] * (len(found.paths) - before)
-        if len(found.paths) == before:
-            raise DataError(
-                f"{shown(join(where, label))} holds no {sought.word}s that can be read, expected "
-                f"some ({sought.known}). Add some, or remove the folder."
-            )
+        folder = join(below, label)
+        _add_folder(found, shelf, folder, _files_below(found, shelf, folder))
+        found.labels += [label] * (len(found.paths) - len(found.labels))
+
+
+def _tell_loose(found: Labelled, where: str, files: Iterable[str]) -> None:
+    """Tell what is sought and lies beside the folders of classes, or of parts."""
+    for name in filter(found.sought.names, files):
+        expected = f"a {found.sought.word} inside the folder of its class"
+        _tell(found, name, expected, join(where, name))
+
+
+def _add_folder(found: Labelled, shelf: Shelf, folder: str, paths: Iterable[str]) -> None:
+    """Add the files of a folder, which must hold some."""
+    sought, before = found.sought, len(found.paths)
+    _add_files(found, shelf, paths)
+    if len(found.paths) == before:
+        raise DataError(
+            f"{shown(join(shelf.top, folder))} holds no {sought.word}s that can be read, expected "
+            f"some ({sought.known}). Add some, or remove the folder."
+        )
 
 
 def _add_files(found: Labelled, shelf: Shelf, paths: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
     signs/stop/001.png               source: {kind: folder, path: signs}
     signs/001.png                    the same, without labels: to restore, to draw others like them
     signs/train/stop/001.png         the same; with train/, valid/ (val/) and test/ as parts
+    signs/train/001.png, test/2.png  parts without labels
     signs.zip, signs.tar.gz          source: {kind: folder, path: signs.zip}: read as it is
     train.tar.gz, test.tar.gz        source: {kind: folder, path: train.tar.gz, test: test.tar.gz}
     houses/info.csv                  source: {kind: folder, path: houses/images, image: file,
@@ -54,7 +55,7 @@ class Folder(Source):
     """A folder, or a zip, tar or tar.gz, which is never unpacked into a folder."""
     table: str | Table | None = None
     """A table of rows that names the pictures' files: in the folder or archive, or a path of its
-    own; a mapping says how it is read."""
+    own. CSV, JSON lines, Parquet or Arrow by its name; a mapping says how a CSV is read."""
     image: str = "image"
     """The field of pictures: the table's column of file names, below the folder."""
     file: str | None = None

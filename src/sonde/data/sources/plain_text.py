@@ -31,10 +31,13 @@ from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
 _SUFFIXES = (".txt", ".text", ".txt.gz", ".text.gz")
+_ENDINGS = frozenset((".txt", ".text", ".gz"))
+
 _BLANK = 0.05
 """Of the lines of a long text at least this part are blank, between its paragraphs."""
 
-_ENDINGS = frozenset((".txt", ".text", ".gz"))
+_LONG = 1000
+"""Characters of a line on average, from which on lines are chapters, and no texts by themselves."""
 
 
 class _Row(NamedTuple):
@@ -79,14 +82,16 @@ class PlainText(InParts, Recognised):
 
     @classmethod
     def claim(cls, site: Site) -> Self | None:
-        """A text file that is no table; where blank lines divide it all over, one long text."""
+        """A text file that is no table; one long text where blank lines, or few, divide it."""
         if not (site.path.lower().endswith(_SUFFIXES) and site.head.strip()):
             return None
         if is_table(site.head):
             return None
-        lines = site.head.strip().splitlines()
+        head = site.head.strip()
+        lines = head.splitlines()
         blank = sum(not line.strip() for line in lines)
-        return cls(path=site.path, unit="piece" if blank > _BLANK * len(lines) else "line")
+        is_one = blank > _BLANK * len(lines) or len(head) > _LONG * len(lines)
+        return cls(path=site.path, unit="piece" if is_one else "line")
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """It is gone on writing, letter by letter; of a long text the end is kept for testing."""

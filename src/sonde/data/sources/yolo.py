@@ -4,6 +4,7 @@
     cells/labels/train/1.txt         a line: class, then the middle's x and y, width and height, as
                                      shares of the picture's:   2 0.5 0.25 0.1 0.05
     cells/data.yaml                  names: [red cell, white cell, platelet]
+    cells/data.yaml itself           the same: `path` in it, or else its own folder, is looked into
     cells.zip                        source: {kind: yolo, path: cells.zip}: read as it is
     photos/1.jpg, photos/1.txt       the same; both in one folder
 
@@ -15,11 +16,12 @@ or data.yaml, classes.txt or obj.names beside the pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from sonde.contracts.data import RowError
-from sonde.core.errors import DataError, RecipeError, listed
+from sonde.core.errors import DataError, RecipeError, SondeError, listed
 from sonde.core.notice import tell as notice
 from sonde.core.text import from_yaml
 from sonde.data.boxes import Box, Fault, fault
@@ -28,6 +30,8 @@ from sonde.data.sources._files import join, natural
 from sonde.data.sources._folders import Pair, Words, in_folder, pairs_in, part_folders, parts_below
 from sonde.data.sources._pictured import Shown, Stems, in_utf8, is_picture, opened, stem
 from sonde.data.sources._shelf import Shelf, shelf_at
+from sonde.data.sources._site import Site
+from sonde.data.sources._yolo_settings import folders_of, is_settings, names_in
 
 _WORDS = Words(("labels", "label", "annotations"))
 
@@ -65,6 +69,21 @@ class Yolo(Boxed):
     def __init__(self, path: str | None = None, /, **options: Any) -> None:
         """`Yolo("cells.zip")`: the path may stand without its name."""
         super().__init__(path, **options)
+
+    @classmethod
+    def claim(cls, site: Site) -> Self | None:
+        """Of a folder or an archive; of a file of settings, the folder that it tells of."""
+        if not site.path.lower().endswith((".yaml", ".yml")):
+            return super().claim(site)
+        settings = from_yaml(site.head)
+        if not is_settings(settings):
+            return None
+        names = names_in(settings, site.path)
+        for folder in folders_of(settings, site.path):
+            with suppress(SondeError):  # it is not there, or another form
+                if cls.claims(shelf_at(folder)):
+                    return cls(folder, names=names)
+        return None
 
     @classmethod
     def claims(cls, shelf: Shelf) -> bool:
@@ -220,22 +239,16 @@ def _box(line: str, names: Sequence[str] | None, size: tuple[int, int]) -> Box |
 
 
 def _from_settings(data: bytes, place: str) -> tuple[str, ...]:
-    """The `names` of a YAML file: a list, or a mapping from 0, 1, 2, ...
+    """The `names` of a YAML file.
 
     Raises:
-        DataError: it has none.
+        DataError: it has none, or cannot be read.
     """
     try:
         settings = from_yaml(in_utf8(data), where=place)
     except (RecipeError, ValueError) as error:
         raise DataError(f"{place}: cannot be read: {error}") from None
-    names = settings.get("names") if isinstance(settings, Mapping) else None
-    if isinstance(names, Mapping) and set(names) == set(range(len(names))):
-        names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list) or not names or not all(isinstance(n, str | int) for n in names):
-        raise DataError(f"{place}: got names {str(names)[:80]}, expected a list of texts, or a "
-                        "mapping from 0, 1, 2, ... to texts")  # fmt: skip
-    return tuple(map(str, names))
+    return names_in(settings if isinstance(settings, Mapping) else {}, place)
 
 
 def _from_list(data: bytes, place: str) -> tuple[str, ...]:

@@ -95,6 +95,20 @@ def test_parts_are_told_from_classes(tmp_path: Path) -> None:
     assert [row[1] for row in read(Folder(classes))[0]] == ["car", "train"]
 
 
+def test_parts_without_classes_have_no_labels(tmp_path: Path) -> None:
+    """Train and test are no classes."""
+    top = make(tmp_path, "train/1.png", "train/2.png", "test/3.png", "lost.png")
+    rows, errors = read(Folder(top))
+    assert [field.name for field in Folder(top).fields()] == ["image", PART]
+    assert [row[1:] for row in rows] == [("train",), ("train",), ("test",)]
+    assert [error.got for error in errors] == ["lost.png"]
+    make(tmp_path, "solution.csv")  # which may tell the labels
+    with pytest.raises(DataError, match=r"train has no sub-folders, .* it holds 2 x \.png"):
+        Folder(top).fields()
+    with pytest.raises(DataError, match=r"test holds no pictures"):
+        Folder(make(tmp_path / "empty", "train/1.png", "test/notes.txt")).fields()
+
+
 def test_parts_beside_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="besides extra"):
         Folder(make(tmp_path, "train/a/1.png", "extra/b/2.png")).fields()

@@ -24,8 +24,9 @@ from tests.annotated import (
     voc_note,
 )
 
+from sonde.app.checks import is_recipe
 from sonde.contracts.data import Source
-from sonde.core.errors import DataError, StorageError
+from sonde.core.errors import DataError, StorageError, UsageError
 from sonde.core.notice import listening
 from sonde.core.port import PART
 from sonde.data.boxes import Box
@@ -178,6 +179,33 @@ def test_text_files_lie_in_folders_of_their_own_or_beside(layout: str, tmp_path:
     path = packed(files, tmp_path / "a.zip")
     assert parts_of("yolo", path) == [("train", 1), ("test", 0)]
     assert guess_source(path).kind == "yolo"
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("cells/my.yaml", ""),
+        ("settings/my.yaml", "path: ../cells\n"),
+        ("my.yaml", "path: cells\n"),
+        ("cells/my.yaml", "path: elsewhere\n"),
+    ],
+)
+def test_the_settings_of_yolo_stand_for_their_folder(place: str, path: str, tmp_path: Path) -> None:
+    settings = f"{path}train: images/train\nval: images/val\nnames: {{0: cell, 1: dot}}\n"
+    files: Files = {"cells/images/train/1.jpg": png(), "cells/images/val/2.jpg": png(seed=1)}
+    files |= {"cells/labels/train/1.txt": "1 0.5 0.5 0.1 0.1", "cells/labels/val/2.txt": ""}
+    top = unpacked(files | {place: settings}, tmp_path)
+    assert not is_recipe(f"{top}/{place}")
+    source = guess_source(f"{top}/{place}")
+    (first, second), errors = read(source)
+    assert (first["boxes"][0]["label"], first[PART], second[PART]) == ("dot", "train", "valid")
+    assert not errors
+
+
+def test_settings_whose_pictures_are_not_found_ask_for_the_folder(tmp_path: Path) -> None:
+    path = unpacked({"my.yaml": "train: images/train\nnames: [a]\n"}, tmp_path) + "/my.yaml"
+    with pytest.raises(UsageError, match="Give the folder that holds images and labels"):
+        guess_source(path)
 
 
 @pytest.mark.parametrize(

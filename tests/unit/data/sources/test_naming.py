@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import csv
+from pyarrow import parquet as pq
 
-from sonde.contracts.data import Source
-from sonde.core.errors import UsageError
+from sonde.contracts.data import RowError, Source
+from sonde.core.errors import DataError, UsageError
 from sonde.core.picture import png
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
@@ -59,6 +63,65 @@ def test_pictures_are_found_wherever_they_lie_below_the_table(
     found = inspect_source(source)
     assert (found.finding(field).kind, found.finding("label").kind) == ("image", "category")
     assert source.describe().endswith(" columns, pictures named by all.csv")
+
+
+def typed(path: Path, names: list[str]) -> Path:
+    """A table of file names and whole numbers, in the format its own name ends with."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = pa.table({"file_name": names, "size": list(range(len(names)))})
+    if path.suffix == ".parquet":
+        pq.write_table(rows, path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
+    else:
+        csv.write_csv(rows, path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_parts_have_their_pictures_and_their_table_in_a_folder_each(
+    ending: str, tmp_path: Path
+) -> None:
+    """As Hugging Face's `imagefolder` has them."""
+    names = [f"{number}.png" for number in range(ROWS)]
+    for part in ("train", "validation"):
+        pictures(tmp_path, [f"{part}/{name}" for name in names])
+        typed(tmp_path / part / f"metadata.{ending}", names)
+    source = guess_source(str(tmp_path))
+    assert source.title == tmp_path.name
+    assert read(source, "file_name") == [
+        str(tmp_path / part / name) for part in ("train", "validation") for name in names
+    ]
+    assert read(source, "#part") == ["train"] * ROWS + ["valid"] * ROWS
+    sizes = [str(number) if ending == "csv" else number for number in range(ROWS)]
+    assert read(source, "size") == 2 * sizes
+    alone = guess_source(str(tmp_path / f"validation/metadata.{ending}"))
+    assert read(alone, "file_name") == read(source, "file_name")[ROWS:]
+
+
+def test_a_typed_table_in_an_archive_names_pictures_too(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(ROWS)]
+    pictures(tmp_path / "in", names)
+    typed(tmp_path / "in/metadata.jsonl", [*names[:-1], "gone.png"])
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        for file in sorted((tmp_path / "in").iterdir()):
+            packed.write(file, file.name)
+    for path in ("all.zip", "all.zip/metadata.jsonl"):
+        told: list[RowError] = []
+        source = guess_source(str(tmp_path / path))
+        rows = [row for chunk in source.scan(on_error=told.append) for row in chunk.to_pylist()]
+        assert rows[3] == {"file_name": (tmp_path / "in/3.png").read_bytes(), "size": 3}
+        assert (len(rows), [error.got for error in told]) == (ROWS - 1, ["gone.png"])
+
+
+def test_a_value_of_another_type_than_in_training_is_told(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        pictures(tmp_path, [f"{part}/{number}.png" for number in range(ROWS)])
+        typed(tmp_path / part / "metadata.jsonl", [f"{number}.png" for number in range(ROWS)])
+    path = tmp_path / "test/metadata.jsonl"
+    path.write_text(path.read_text().replace('"size": 7}', '"size": 7.5}'))
+    with pytest.raises(DataError, match=r"test/metadata\.jsonl: column 'size': .*int64 there"):
+        read(guess_source(str(tmp_path)), "size")
 
 
 def test_an_archive_is_read_so_too(tmp_path: Path) -> None:

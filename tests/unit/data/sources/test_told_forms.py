@@ -64,8 +64,10 @@ def test_a_packed_file_is_told_alike(tmp_path: Path) -> None:
 
 
 def test_one_long_text_is_read_in_pieces_and_short_ones_by_line(tmp_path: Path) -> None:
-    written(tmp_path, {"play.txt": PROSE, "names.txt": NAMES})
+    chapters = "\n".join(" ".join(NAMES.split() * 99) for _ in range(3))
+    written(tmp_path, {"play.txt": PROSE, "chapters.txt": chapters, "names.txt": NAMES})
     assert guess_source(str(tmp_path / "play.txt")).dump()["unit"] == "piece"
+    assert guess_source(str(tmp_path / "chapters.txt")).dump()["unit"] == "piece"
     assert guess_source(str(tmp_path / "names.txt")).dump()["unit"] == "line"
 
 
