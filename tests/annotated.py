@@ -102,7 +102,23 @@ def as_box_table(objects: Objects) -> Files:
     return {**pictures(objects, "photos"), "boxes.csv": "\n".join(lines) + "\n"}
 
 
-FORMS = {"voc": as_voc, "coco": as_coco, "yolo": as_yolo, "box-table": as_box_table}
+def as_box_lines(objects: Objects) -> Files:
+    lines = [
+        {
+            "file_name": f"photos/{name}.png",
+            "objects": {
+                "bbox": [[b.x0, b.y0, b.x1 - b.x0, b.y1 - b.y0] for b in boxes],
+                "categories": [b.label for b in boxes],
+            },
+        }
+        for name, boxes in objects.items()
+    ]
+    listed = "".join(json.dumps(line) + "\n" for line in lines)
+    return {**pictures(objects, "photos"), "metadata.jsonl": listed}
+
+
+FORMS = {"voc": as_voc, "coco": as_coco, "yolo": as_yolo, "box-table": as_box_table,
+         "box-lines": as_box_lines}  # fmt: skip
 """Kind of source -> how the same objects are written for it."""
 
 

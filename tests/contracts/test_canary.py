@@ -370,6 +370,17 @@ def as_box_table(loud: bool, folder: Path) -> Source:
     return Source.parse({"kind": "box-table", "path": path, "part": "set"})
 
 
+def as_box_lines(loud: bool, folder: Path) -> Source:
+    files: Files = {}
+    for name, (part, content, boxes) in boxed(loud).items():
+        files[f"{part}/{name}.png"] = content
+        objects = [{"bbox": [b.x0, b.y0, b.x1 - b.x0, b.y1 - b.y0], "label": b.label}
+                   for b in boxes]  # fmt: skip
+        line = json.dumps({"file_name": f"{name}.png", "objects": objects})
+        files[f"{part}/metadata.jsonl"] = f"{files.get(f'{part}/metadata.jsonl', '')}{line}\n"
+    return Source.parse({"kind": "box-lines", "path": unpacked(files, folder)})
+
+
 def as_paired(loud: bool, folder: Path) -> Source:
     """Masks are half of them 7; that of the canary is 200."""
     files: Files = {}
@@ -387,6 +398,7 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
     "coco": as_coco,
     "yolo": as_yolo,
     "box-table": as_box_table,
+    "box-lines": as_box_lines,
     "paired": as_paired,
     "parallel": as_parallel,
     "squad": as_squad,
@@ -410,7 +422,7 @@ OF_TEXTS: dict[str, Any] = {
 }
 
 ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("voc", "coco", "yolo", "box-table"), OF_BOXES),
+    **dict.fromkeys(("voc", "coco", "yolo", "box-table", "box-lines"), OF_BOXES),
     "paired": {
         "columns": {"image": "image", "mask": "mask"},
         "task": {"kind": "segment", "target": "mask"},

@@ -58,9 +58,8 @@ def guess_source(path: str) -> Source:
     """
     place = Path(located(path))
     if place.is_dir():
-        if (rows := _guess_folder(path)) is not None:
-            return named_within(path) or rows
-        return recognised(path) or named_within(path) or _of_pictures(path)
+        rows = _guess_folder(path)
+        return recognised(path) or named_within(path) or rows or _of_pictures(path)
     if into_archive(path) is not None:
         return _named_or_rows(path, name_table(path))
     if not is_pattern(path) and not place.exists():

@@ -49,9 +49,10 @@ def train(
     path
         A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one
         file or several by a pattern such as 'sales/*.csv'; arrays (.npz); pictures in a folder,
-        zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, a table) or masks beside
-        them; texts: plain (.txt), in a folder or file for each label, questions in SQuAD's form,
-        labelled words (.conll), a folder of translations (train.en, train.de).
+        zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, JSON lines, a table) or
+        masks beside them, or named by a table; texts: plain (.txt), in a folder or file for each
+        label, questions in SQuAD's form, labelled words (.conll), a folder of translations
+        (train.en, train.de).
     target
         The column to predict, where the path is data.
     task

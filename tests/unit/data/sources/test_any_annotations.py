@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.annotated import (
     TWO,
     Files,
+    as_box_lines,
     as_box_table,
     as_coco,
     as_voc,
@@ -19,6 +20,7 @@ from tests.annotated import (
     boxes_of,
     coco_json,
     packed,
+    png,
     read,
     voc_note,
 )
@@ -104,6 +106,16 @@ def test_any_value_at_any_place_of_a_json_file(place: tuple[Any, ...], value: An
         holder = holder[key]
     holder[place[-1]] = value
     check("coco", as_coco(TWO) | {"notes.json": json.dumps(whole)})
+
+
+@settings(max_examples=100)
+@given(value=values, inside=st.sampled_from(["", "bbox", "categories", "file_name"]))
+def test_any_value_in_a_json_line(value: Any, inside: str) -> None:
+    line = {"file_name": "photos/1.png", "objects": {"bbox": [[1, 2, 3, 4]], "categories": ["a"]}}
+    (line if inside in ("", "file_name") else line["objects"])[inside or "objects"] = value
+    files = as_box_lines({"2": TWO["2"]}) | {"photos/1.png": png()}
+    lines = str(files["metadata.jsonl"]) + json.dumps(line) + "\n"
+    check("box-lines", files | {"metadata.jsonl": lines})
 
 
 numbers = st.floats(-0.5, 1.5).map(str) | st.sampled_from(

@@ -13,6 +13,7 @@ from tests.annotated import (
     FORMS,
     TWO,
     Files,
+    as_box_lines,
     as_box_table,
     as_coco,
     as_voc,
@@ -40,6 +41,9 @@ BILLION_LAUGHS = f"""<?xml version="1.0"?>
 <annotation><object><name>&j;</name></object></annotation>"""
 A_FILE = """<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>
 <annotation><object><name>&x;</name></object></annotation>"""
+
+
+BOXED = '{{"file_name": "photos/3.png", "objects": {}}}'
 
 
 def told(kind: str, files: Files, folder: Path, **options: Any) -> tuple[int, list[RowError]]:
@@ -231,6 +235,40 @@ def test_a_fault_in_a_table(line: str, got: str, expected: str, tmp_path: Path) 
     _, (error,) = told("box-table", files, tmp_path)
     assert error.place is not None and error.place.endswith("bad.zip/boxes.csv, row 3")
     assert got in str(error.got) and expected in error.expected
+
+
+@pytest.mark.parametrize(
+    ("line", "got", "expected"),
+    [
+        ('{"objects": []}', "no file_name", "the name of a picture"),
+        ('{"file_name": 7, "objects": []}', "file_name '7'", "the name of a picture"),
+        ('{"file_name": "9.png", "objects": []}', "9.png", "a picture in the folder"),
+        ('{"file_name": "photos/1.png", "objects": []}', "1.png again", "each picture once"),
+        ("nonsense", "nonsense", "a JSON object"),
+        (BOXED.format('{"bbox": [[1, 3, 6, 9]], "categories": []}'), "1 boxes and 0", "as many"),
+        (BOXED.format('{"bbox": [[1, 3, 6, 9]]}'), "objects with bbox", "bbox, and categories"),
+        (BOXED.format('["cell"]'), "objects ['cell']", "a list of objects"),
+        (BOXED.format('[{"bbox": [1, 3, 6], "label": "a"}]'), "bbox [1, 3, 6]", "in pixels"),
+        (BOXED.format('[{"bbox": [50, 3, 6, 6], "label": "a"}]'), "'a' from (50", "40 x 30"),
+        (BOXED.format('[{"bbox": [1, 3, 6, 6]}]'), "class None", "the name of a class"),
+    ],
+)
+def test_a_fault_in_json_lines(line: str, got: str, expected: str, tmp_path: Path) -> None:
+    files = as_box_lines(TWO) | {"photos/3.png": png(seed=3)}
+    files["metadata.jsonl"] = f"{files['metadata.jsonl']}{line}\n"
+    rows, (error,) = told("box-lines", files, tmp_path)
+    assert rows == 2
+    assert error.place is not None and "bad.zip/metadata.jsonl, line 3" in error.place
+    assert got in str(error.got) and expected in error.expected
+
+
+def test_a_class_number_without_a_name(tmp_path: Path) -> None:
+    files = as_box_lines(TWO) | {"photos/3.png": png(seed=3)}
+    line = BOXED.format('{"bbox": [[1, 3, 6, 6]], "label": [2]}')
+    files["metadata.jsonl"] = f"{files['metadata.jsonl']}{line}\n"
+    assert told("box-lines", files, tmp_path) == (3, [])
+    _, (error,) = told("box-lines", files, tmp_path, names=["a", "b"])
+    assert (error.got, error.expected) == ("class 2", "one from 0 to 1")
 
 
 def test_a_table_whose_columns_are_called_otherwise(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from sonde.contracts.data import Source
 from sonde.core.errors import DataError, StorageError, UsageError
 from sonde.core.notice import listening
 from sonde.core.port import PART
-from sonde.data.boxes import Box
+from sonde.data.boxes import BORDERS, Box
 from sonde.data.guess import guess_source
 from sonde.data.sources.voc import Voc
 
@@ -160,6 +160,29 @@ def test_json_files_that_are_not_told_apart(tmp_path: Path) -> None:
         DataError, match=r"2 JSON files \(more.json, notes.json\), expected one for"
     ):
         parts_of("coco", packed(files, tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize("names", [None, ["cell", "dot"]])
+def test_json_lines_lie_in_the_folders_of_parts(names: list[str] | None, tmp_path: Path) -> None:
+    """Classes are numbers there; objects stand in lists or one by one."""
+    lists = {"objects": {"bbox": [[2, 3, 8, 9]], "category": [1]}}
+    single = {"objects": [{"bbox": [2, 3, 8, 9], "label": 0}]}
+    files: Files = {}
+    for part, said in (("train", lists), ("validation", single), ("test", {"objects": []})):
+        files[f"{part}/a.png"] = png()
+        files[f"{part}/metadata.jsonl"] = json.dumps({"file_name": "a.png", **said})
+    top = unpacked(files, tmp_path / "a")
+    heard: list[str] = []
+    with listening(lambda message, *_: heard.append(message)):
+        rows, errors = read(Source.parse({"kind": "box-lines", "path": top, "names": names}))
+    assert not errors
+    assert [row[PART] for row in rows] == ["train", "valid", "test"]
+    found = [box for row in rows for box in row["boxes"]]
+    assert [box["label"] for box in found] == (["dot", "cell"] if names else ["1", "0"])
+    assert [tuple(box[border] for border in BORDERS) for box in found] == [(2, 3, 10, 12)] * 2
+    assert len(heard) == (names is None)
+    assert guess_source(top).kind == "box-lines"
+    assert guess_source(f"{top}/train/metadata.jsonl").describe() == "1 pictures with 1 boxes"
 
 
 YOLO_LAYOUTS = {
