@@ -91,6 +91,11 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return (shown + more) or "none"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The sentence for an unknown name: what came, the nearest one, all there are."""
     known = sorted(known)

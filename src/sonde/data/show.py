@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sonde.core.errors import counted
 from sonde.data.columns._text import shortened
 from sonde.data.inspect import Inspection
 from sonde.data.likely import likely_targets
@@ -88,17 +89,17 @@ def _which(likely: Sequence[str]) -> str:
 
 def _remarks(inspection: Inspection) -> Iterator[str]:
     if not inspection.complete:
-        yield f"Looked at the first {inspection.rows:,} rows."
+        yield f"Looked at the first {counted(inspection.rows, 'row')}."
     if inspection.duplicates:
-        yield f"{_counted(inspection.duplicates, 'duplicate row')}."
+        yield f"{counted(inspection.duplicates, 'duplicate row')}."
     unread = [error for error in inspection.unread if not error.harmless]
     if empty := len(inspection.unread) - len(unread):
-        yield f"{_counted(empty, 'empty row')}, ignored."
+        yield f"{counted(empty, 'empty row')}, ignored."
     if unread:
         first = unread[0]
         place = first.place or f"line {first.row}"
         yield (
-            f"{_counted(len(unread), 'line')} could not be read as rows. "
+            f"{counted(len(unread), 'line')} could not be read as rows. "
             f"First: {place}: got {_printable(repr(first.got), 60)}, "
             f"expected {first.expected}."
         )
@@ -107,10 +108,6 @@ def _remarks(inspection: Inspection) -> Iterator[str]:
             "A column marked ! is used where it is known before the answer is:  "
             f"{accepting(accepted)}"
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _printable(text: str, most: int) -> str:

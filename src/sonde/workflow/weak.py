@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from sonde.contracts.metric import Metric
 from sonde.contracts.panels import Panel, Table
 from sonde.contracts.task import Judged, Task
+from sonde.core.errors import counted
 from sonde.core.seed import numpy_rng
 from sonde.evaluate.intervals import interval
 from sonde.evaluate.scores import number, shown
@@ -40,7 +41,7 @@ def weak_panel(task: Task, judged: Judged, prepared: Prepared) -> Panel | None:
         score = interval(metric[1], here.predicted, here.truth, seed=seed, groups=here.groups)
         lines.append((str(segment), f"{len(here.rows):,}", shown(score)))
     whole = metric[1].score(judged.predicted, judged.truth)
-    over = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+    over = counted(len(fields), "field")
     looked = f"A tree over {over} was grown on half of {len(errors):,} test rows"
     if not lines:
         note = f"No weak segment is shown. {looked} and measured on the other half."

@@ -8,6 +8,7 @@ from typing import Any
 
 from sonde.app.checks import there
 from sonde.app.output import emit, score_table
+from sonde.core.errors import counted
 
 
 def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> None:
@@ -41,7 +42,7 @@ def evaluate(model: str, data: str | None = None, /, *, json: bool = False) -> N
         if source.fingerprint() == bundle.facts.get("data"):
             print(f"note: {data} is what the model was trained on", file=sys.stderr)
         judged, scores = judge_rows(bundle, source)
-        rows, title = len(judged.rows), f"{data}, {len(judged.rows):,} rows"
+        rows, title = len(judged.rows), f"{data}, {counted(len(judged.rows), 'row')}"
     if json:
         plain: dict[str, Any] = {name: vars(score) for name, score in scores.items()}
         emit({"model": str(file), "data": data, "rows": rows, "scores": plain})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sonde.app.checks import is_recipe, read_recipe, there
 from sonde.app.output import emit
-from sonde.core.errors import UsageError
+from sonde.core.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from sonde.contracts.data import Source
@@ -61,7 +61,7 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
         audit = [one.dump() for one in concerns]
         emit(as_json(inspection, target) | {"task": task, "audit": audit})
     else:
-        head = f"{path}   {inspection.rows:,} rows, {source.describe()}"
+        head = f"{path}   {counted(inspection.rows, 'row')}, {source.describe()}"
         told = [line for one in concerns for line in (str(one), *(f"  {e}" for e in one.examples))]
         shown = render(inspection, head, target, task, is_chosen=recipe is not None)
         print("\n".join([shown, *told]))

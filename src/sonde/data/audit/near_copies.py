@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.contracts.data import Column, RowError
+from sonde.core.errors import counted
 from sonde.data.audit.concern import MOST_PAIRS, Concern
 from sonde.data.audit.looked_at import LookedAt, across
 from sonde.data.audit.near_pictures import near_pictures
@@ -123,12 +124,11 @@ def _unread(column: Column, errors: list[RowError], remark: str) -> Iterator[Con
     if not errors:
         return
     first = errors[0]
-    number = "1 picture" if len(errors) == 1 else f"{len(errors):,} pictures"
     yield Concern(
         "unreadable pictures",
         "note",
-        f"{number} in {column.name!r} cannot be read{remark}. First: row {first.row:,}: got "
-        f"{first.got}, expected {first.expected}.",
+        f"{counted(len(errors), 'picture')} in {column.name!r} cannot be read{remark}. First: row "
+        f"{first.row:,}: got {first.got}, expected {first.expected}.",
         "Mend or remove them: a run sets their rows aside, and ends where they are many.",
         count=len(errors),
     )
@@ -141,11 +141,11 @@ def _told(
     if not len(pairs):
         return
     where = f" on two sides ({across(data.sides[pairs])})" if data.parts else ""
-    number = "1 pair" if len(pairs) == 1 else f"{len(pairs):,} pairs"
     yield Concern(
         "exact copies" if how == "the same" else "near copies",
         "leak" if data.parts else "doubt",
-        f"{column.name!r} has {number} of {things} that are {how}{where}{remark}.",
+        f"{column.name!r} has {counted(len(pairs), 'pair')} of {things} that are {how}{where}"
+        f"{remark}.",
         _TORN if data.parts else _IF_TORN,
         [(int(one), int(other)) for one, other in pairs[:MOST_PAIRS]],
         len(pairs),

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import pyarrow as pa
 
 from sonde.contracts.data import RowError
-from sonde.core.errors import DataError, listed
+from sonde.core.errors import DataError, counted, listed
 from sonde.core.text import from_json
-from sonde.data.boxes import BOXES, Box, Fault, as_boxes
+from sonde.data.boxes import BOXES, FARTHEST, Box, Fault, as_boxes
 from sonde.data.sources._files import join, located
 from sonde.data.sources._folders import in_folder, places_in
 from sonde.data.sources._pictured import IMAGE, Pictured, Shown, is_picture
@@ -37,7 +37,7 @@ class Boxed(Pictured):
         """Such as '364 pictures with 4,888 boxes'."""
         lists = [shown.values["boxes"] for shown in self._parts]
         count = sum(len(boxes.flatten()) for boxes in lists)
-        return f"{sum(map(len, lists)):,} pictures with {count:,} boxes"
+        return f"{counted(sum(map(len, lists)), 'picture')} with {count:,} box{'es' * (count != 1)}"
 
 
 @dataclass
@@ -186,3 +186,8 @@ def pictures_below(shelf: Shelf, folder: str) -> list[str]:
         if not shelf.is_link(join(folder, name)):
             found += pictures_below(shelf, join(folder, name))
     return found
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value in JSON is a number that a border can be."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FARTHEST

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from sonde.contracts.data import RowError
-from sonde.core.errors import DataError
+from sonde.core.errors import DataError, counted
 from sonde.data.sources._blocks import read_blocks
 from sonde.data.sources._detect import Layout
 from sonde.data.sources._files import reading
@@ -319,13 +319,11 @@ def _parse(
 
 
 def _wrong_width(path: str, line: int, row: csv.InvalidRow, layout: Layout) -> RowError:
-    wanted = f"{_fields(row.expected_columns)}{', as in the header' if layout.skip else ''}"
-    got = f"{_fields(row.actual_columns)}: {shorten(row.text)}"
+    wanted = (
+        f"{counted(row.expected_columns, 'field')}{', as in the header' if layout.skip else ''}"
+    )
+    got = f"{counted(row.actual_columns, 'field')}: {shorten(row.text)}"
     return RowError(line, got=got, expected=wanted, place=place(path, line))
-
-
-def _fields(count: int) -> str:
-    return f"{count:,} field{'' if count == 1 else 's'}"
 
 
 def _without_nul(

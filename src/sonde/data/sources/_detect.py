@@ -21,7 +21,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sonde.core.errors import DataError, listed
+from sonde.core.errors import DataError, counted, listed
 from sonde.data.sources._encoding import HEAD, read_text
 from sonde.data.sources._fields import check_names
 from sonde.data.sources._files import reading
@@ -69,10 +69,11 @@ class Layout:
     def describe(self) -> str:
         """Such as '14 columns, comma, utf-8, header'."""
         delimiter = DELIMITERS.get(self.delimiter, repr(self.delimiter))
-        columns = f"{len(self.names):,} column{'s' if len(self.names) > 1 else ''}"
         header = "header" if self.skip else "no header"
         letters = [] if self.quote else ["quotes are letters"]
-        return ", ".join([columns, delimiter, self.encoding, header, *letters])
+        return ", ".join(
+            [counted(len(self.names), "column"), delimiter, self.encoding, header, *letters]
+        )
 
 
 def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) -> Layout:

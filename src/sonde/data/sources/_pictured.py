@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
-from sonde.core.errors import DataError, listed
+from sonde.core.errors import DataError, counted, listed
 from sonde.core.notice import say
 from sonde.core.port import PART
 from sonde.core.text import is_unicode, to_json
@@ -107,7 +107,7 @@ class Pictured(Recognised):
     def describe(self) -> str:
         """Such as '364 pictures with boxes'."""
         count = sum(map(len, self._parts))
-        return f"{count:,} picture{'s' * (count != 1)} with {listed(self.beside)}"
+        return f"{counted(count, 'picture')} with {listed(self.beside)}"
 
     def fields(self) -> Sequence[RawField]:
         """The picture, what is known of it, and `#part` where the data says it."""

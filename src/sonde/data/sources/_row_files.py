@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from sonde.contracts.data import Field, RowError
-from sonde.core.errors import DataError, listed
+from sonde.core.errors import DataError, counted, listed
 from sonde.core.port import PART
 from sonde.core.registry import registry
 from sonde.data.sources._fields import check_names, select, with_part
@@ -70,7 +70,7 @@ class RowFiles(InParts):
         """Such as '14 columns, parquet, 3 files'."""
         count = len(self._types) - (PART in self._types)
         files = [path for paths in self._files.values() for path in paths]
-        return f"{count:,} column{'s' if count > 1 else ''}, {self.kind}{several(files)}"
+        return f"{counted(count, 'column')}, {self.kind}{several(files)}"
 
     def fields(self) -> Sequence[Field]:
         """Every field with its type, those of folders as text, and `#part` where there is one."""

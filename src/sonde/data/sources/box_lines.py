@@ -24,8 +24,8 @@ from typing import Any, NamedTuple, Self
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.notice import tell as notice
-from sonde.data.boxes import FARTHEST, Box, Fault, fault
-from sonde.data.sources._boxed import Boxed, Gathered, pictures_below, sizes_of
+from sonde.data.boxes import Box, Fault, fault
+from sonde.data.sources._boxed import Boxed, Gathered, is_number, pictures_below, sizes_of
 from sonde.data.sources._csv import place
 from sonde.data.sources._files import join
 from sonde.data.sources._folders import part_folders
@@ -134,11 +134,11 @@ class BoxLines(Boxed):
         return boxes
 
     def _box(self, numbers: Any, label: Any) -> Box | Fault:
-        if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(_is_number, numbers)):
+        if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(is_number, numbers)):
             return Fault(f"bbox {str(numbers)[:60]}", "[x, y, width, height], in pixels")
         x, y, width, height = map(float, numbers)
         if self.names is not None and not isinstance(label, str):
-            if not _is_number(label) or label not in range(len(self.names)):
+            if not is_number(label) or label not in range(len(self.names)):
                 return Fault(f"class {str(label)[:60]}", f"one from 0 to {len(self.names) - 1}")
             label = self.names[int(label)]
         if not isinstance(label, str | int) or isinstance(label, bool):
@@ -206,7 +206,3 @@ def _pairs(objects: Any) -> list[tuple[Any, Any]] | Fault:
 def _one_of(item: Mapping[str, Any], keys: Sequence[str]) -> str | None:
     """The first of the keys that stands in it."""
     return next((key for key in keys if key in item), None)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FARTHEST

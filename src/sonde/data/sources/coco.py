@@ -24,13 +24,14 @@ from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.spec import Spec
 from sonde.core.text import is_unicode
-from sonde.data.boxes import FARTHEST, Box, Fault, fault
+from sonde.data.boxes import Box, Fault, fault
 from sonde.data.sources._boxed import (
     Beside,
     Boxed,
     Found,
     Gathered,
     folder_of,
+    is_number,
     misfit,
     sizes_of,
 )
@@ -279,7 +280,7 @@ def _box(item: Mapping[str, Any], names: Mapping[int, str]) -> Box | Fault:
     number, numbers = item.get("category_id"), item.get("bbox")
     if not _is_whole(number) or number not in names:
         return Fault(f"category_id {number!r}", f"one of {listed(map(str, names))}")
-    if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(_is_number, numbers)):
+    if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(is_number, numbers)):
         return Fault(f"bbox {str(numbers)[:60]}", "bbox: [x, y, width, height], in pixels")
     x, y, width, height = map(float, numbers)
     return Box(names[number], x, y, x + width, y + height, bool(item.get("iscrowd")))
@@ -295,7 +296,3 @@ def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
 
 def _is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < FARTHEST

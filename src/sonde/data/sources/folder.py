@@ -27,7 +27,7 @@ from pydantic import model_validator
 
 from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError, Source
-from sonde.core.errors import UsageError
+from sonde.core.errors import UsageError, counted
 from sonde.core.port import PART
 from sonde.core.spec import Spec
 from sonde.data.sources._fields import select
@@ -114,7 +114,7 @@ class Folder(Source):
             return super().describe()
         count = len(self._holdings["train"].fields)
         table = self.table if isinstance(self.table, str) else self.table.path
-        return f"{count:,} columns, pictures named by {table}"
+        return f"{counted(count, 'column')}, pictures named by {table}"
 
     def fields(self) -> Sequence[RawField]:
         """`image` and `label`, or the table's fields and pictures; `#part` where parts are told."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from sonde.contracts.data import Rows
-from sonde.core.errors import DataError
+from sonde.core.errors import DataError, counted
 from sonde.core.notice import say
 from sonde.data.columns._text import is_text
 from sonde.data.splits._parts import strata
@@ -149,10 +149,10 @@ def refuse_too_few(groups: Groups, needed: int, what: str) -> None:
         DataError: with how many there are.
     """
     if len(groups) < needed:
-        have = f"{len(groups):,} group{'' if len(groups) == 1 else 's'}"
         raise DataError(
-            f"field {groups.field!r} makes {have} of {len(groups.of):,} rows, and {what} need "
-            f"at least {needed}. Name a field with more values, or ask for less."
+            f"field {groups.field!r} makes {counted(len(groups), 'group')} of {len(groups.of):,} "
+            f"rows, and {what} need at least {needed}. Name a field with more values, or ask for "
+            "less."
         )
 
 

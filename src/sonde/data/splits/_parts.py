@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from sonde.contracts.data import Assignment, Rows, Split
-from sonde.core.errors import DataError
+from sonde.core.errors import DataError, counted
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 """A part of the rows, in [0, 1); of 0 the part is left empty."""
@@ -125,8 +125,8 @@ def filled(made: Assignment, *, valid: bool, test: bool) -> Assignment:
     """
     if not len(made.train) or (valid and not len(made.valid)) or (test and not len(made.test)):
         raise DataError(
-            f"this split gives {len(made.train):,} rows to train, {len(made.valid):,} to valid, "
-            f"{len(made.test):,} to test; expected at least one in each. "
+            f"this split gives {counted(len(made.train), 'row')} to train, {len(made.valid):,} to "
+            f"valid, {len(made.test):,} to test; expected at least one in each. "
             "Give larger fractions, more rows, or set the fraction of a part you can do without "
             "to 0."
         )

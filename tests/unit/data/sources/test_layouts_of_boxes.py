@@ -182,7 +182,7 @@ def test_json_lines_lie_in_the_folders_of_parts(names: list[str] | None, tmp_pat
     assert [tuple(box[border] for border in BORDERS) for box in found] == [(2, 3, 10, 12)] * 2
     assert len(heard) == (names is None)
     assert guess_source(top).kind == "box-lines"
-    assert guess_source(f"{top}/train/metadata.jsonl").describe() == "1 pictures with 1 boxes"
+    assert guess_source(f"{top}/train/metadata.jsonl").describe() == "1 picture with 1 box"
 
 
 YOLO_LAYOUTS = {

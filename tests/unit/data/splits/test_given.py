@@ -52,7 +52,7 @@ def test_validation_can_be_left_out() -> None:
 @pytest.mark.parametrize(("words", "message"), [
     (["train", "holdout", "test"], "got 'holdout', expected one of train,"),
     (["train", None, "test"], "got nothing \\(1 rows\\)"),
-    (["train", "valid"], "1 rows to train, 1 to valid, 0 to test"),
+    (["train", "valid"], "1 row to train, 1 to valid, 0 to test"),
     (["test", "test"], "0 rows to train"),
 ])  # fmt: skip
 def test_words_that_name_no_part_are_told(words: list[str | None], message: str) -> None:
