@@ -10,7 +10,8 @@ import pytest
 import sonde
 from sonde.run.directory import RunDirectory
 from sonde.run.golden import to_jsonable_answers
-from tests.contracts._strains import Strain, strains
+from tests.contracts._strain import Strain
+from tests.contracts._strains import strains
 
 NAMES = list(strains())
 

@@ -17,7 +17,7 @@ from sonde.core.picture import is_picture
 from sonde.data.memory import as_source
 from sonde.run.journal import last_of_each_step, read_journal
 from sonde.workflow.judge import judge_rows
-from tests.contracts._strains import FAST, Strain
+from tests.contracts._strain import FAST, Strain
 from tests.contracts.test_paradigms import Cut, CutAfter, digest, trained
 
 SIDE = 8

@@ -13,7 +13,8 @@ import sonde
 from sonde.core.errors import DataError, SondeError, UnknownColumn, UsageError
 from sonde.core.text import from_json
 from sonde.run.journal import last_of_each_step, read_journal
-from tests.contracts._strains import Strain, strains
+from tests.contracts._strain import Strain
+from tests.contracts._strains import strains
 from tests.contracts.test_paradigms import digest, trained
 
 NAMES = ["contrast", "vicreg", "masked"]

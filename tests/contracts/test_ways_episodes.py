@@ -19,7 +19,7 @@ from sonde.core.errors import DataError, SondeError, UsageError
 from sonde.core.port import Port
 from sonde.learn.paradigms._episodes import turned
 from sonde.run.journal import last_of_each_step
-from tests.contracts._strains import FAST, Strain
+from tests.contracts._strain import FAST, Strain
 from tests.contracts.test_paradigms import Cut, CutAfter, digest, trained
 
 NAMES = ["prototypes", "maml"]

@@ -16,7 +16,8 @@ from sonde.nets.leaving import NEVER, costs
 from sonde.run.journal import read_journal
 from sonde.workflow.judged import read_answers
 from sonde.workflow.verdict import read_verdict
-from tests.contracts._strains import Strain, strains
+from tests.contracts._strain import Strain
+from tests.contracts._strains import strains
 from tests.contracts.test_paradigms import trained
 
 NOTHING = {"most_lost": 0.0, "standard_errors": 1e6}

@@ -22,7 +22,8 @@ from sonde.learn._contrastive import Contrastive, ContrastiveLearner, visible_ro
 from sonde.nets.blocks.boltzmann import Boltzmann
 from sonde.nets.visible import imagine
 from sonde.run.journal import read_journal as read
-from tests.contracts._strains import FAST, Strain, _blobs
+from tests.contracts._strain import FAST, Strain
+from tests.contracts._strains import _blobs
 from tests.contracts.test_paradigms import Cut, CutAfter, digest, trained
 
 STEPS = {

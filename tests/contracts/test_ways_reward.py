@@ -13,7 +13,7 @@ import pytest
 
 import sonde
 from sonde.core.text import to_json
-from tests.contracts._strains import FAST, Strain
+from tests.contracts._strain import FAST, Strain
 from tests.contracts.test_paradigms import Cut, CutAfter, digest, trained
 from tests.worlds import MOVING, registered
 

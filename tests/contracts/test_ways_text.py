@@ -15,7 +15,8 @@ from sonde.data.samplers.shuffle import Shuffle
 from sonde.run.directory import RunDirectory
 from sonde.workflow.fit import open_source
 from sonde.workflow.prepare import resolve
-from tests.contracts._strains import Strain, strains
+from tests.contracts._strain import Strain
+from tests.contracts._strains import strains
 from tests.contracts._told import told
 
 

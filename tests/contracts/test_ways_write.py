@@ -17,7 +17,8 @@ from sonde.core.errors import UsageError
 from sonde.core.notice import listening
 from sonde.core.text import from_json
 from sonde.run.journal import read_journal
-from tests.contracts._strains import Strain, strains
+from tests.contracts._strain import Strain
+from tests.contracts._strains import strains
 from tests.contracts.test_paradigms import trained
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.contracts._strains import FAST
+from tests.contracts._strain import FAST
 from tests.contracts.test_paradigms import Cut, CutAfter, digest
 from torch import Tensor, nn
 
