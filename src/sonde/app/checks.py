@@ -30,7 +30,8 @@ def is_recipe(path: str) -> bool:
 def _tells_of_data(path: str) -> bool:
     """Whether YAML says where data lies, in the form of another tool, and not what is learned."""
     with suppress(SondeError):  # for whoever reads the recipe to tell
-        return is_settings(from_yaml(read_text(path)))
+        text = read_text(path)
+        return "names" in text and is_settings(from_yaml(text))  # a recipe is parsed once
     return False
 
 
