@@ -8,12 +8,12 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from sonde.core.errors import SondeError, UsageError, listed
+from sonde.data.parts import before_dot, one_each
 from sonde.data.sources._advice import advice
 from sonde.data.sources._folders import part_folders
 from sonde.data.sources._name_tables import NameTable, is_name_table, name_table
 from sonde.data.sources._naming import Naming, names_of_pictures
 from sonde.data.sources._shelf import Shelf, shelf_at
-from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.box_table import BoxTable
 from sonde.data.sources.folder import Folder
@@ -89,10 +89,8 @@ def named_within(path: str) -> Folder | None:
 def _at_the_top(shelf: Shelf) -> dict[str, _Part]:
     """Part -> its table; nothing where several tables do not tell which is that of train."""
     held = _tables(shelf, "")
-    parts = {PARTS.get(name.lower().partition(".")[0], name): name for name in held}
-    first = held[0] if len(held) == 1 else parts.get("train", "")
-    others = {part: parts[part] for part in ("valid", "test") if parts.get(part, first) != first}
-    return {part: _Part(shelf, n) for part, n in ({"train": first} | others).items() if first}
+    parts = {"train": held[0]} if len(held) == 1 else one_each(held, shelf.top, before_dot)
+    return {part: _Part(shelf, name) for part, name in parts.items() if "train" in parts}
 
 
 def _by_folder(shelf: Shelf) -> dict[str, _Part]:

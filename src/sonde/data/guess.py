@@ -11,6 +11,8 @@ from sonde.contracts.data import Source
 from sonde.core.errors import DataError, SondeError, StorageError, UsageError, listed
 from sonde.core.registry import registry
 from sonde.data._named_pictures import named_by, named_within
+from sonde.data.parts import one_each, part_of, parts_told
+from sonde.data.sources._advice import TABLES
 from sonde.data.sources._files import (
     check_file,
     expand,
@@ -24,9 +26,9 @@ from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
 from sonde.data.sources._name_tables import NameTable, name_table
 from sonde.data.sources._row_files import RowFiles, formats
-from sonde.data.sources._shelf import SUFFIXES
+from sonde.data.sources._shelf import SUFFIXES, shelf_at
 from sonde.data.sources._site import Recognised, Site
-from sonde.data.sources._tables import PARTS
+from sonde.data.sources._walk import is_about
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
@@ -50,7 +52,8 @@ def guess_source(path: str) -> Source:
     A file or several by a pattern: Parquet, Arrow, JSON lines, an .npz file whose names say it all,
     an archive of pictures, text of a form that is surely told, else a table, also one in an archive
     (`signs.zip/info.csv`). A folder: one of Parquet, Arrow or JSON lines files, of labelled texts,
-    else of pictures: with boxes or masks where they are surely of such a form, else by class.
+    of one table or one for each part, else of pictures: with boxes or masks where they are surely
+    of such a form, else by class.
 
     Raises:
         StorageError: there is nothing at the path.
@@ -59,7 +62,8 @@ def guess_source(path: str) -> Source:
     place = Path(located(path))
     if place.is_dir():
         rows = _guess_folder(path)
-        return recognised(path) or named_within(path) or rows or _of_pictures(path)
+        known = recognised(path) or named_within(path) or rows or _guess_tables(path)
+        return known or _of_pictures(path)
     if into_archive(path) is not None:
         return _named_or_rows(path, name_table(path))
     if not is_pattern(path) and not place.exists():
@@ -75,7 +79,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return named_within(path) or _of_pictures(path)
+        return named_within(path) or _guess_tables(path) or _of_pictures(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -158,6 +162,22 @@ def _guess_folder(path: str) -> RowFiles | None:
     return met[0].parse(told) if told else met[0](path)
 
 
+def _guess_tables(path: str) -> Table | None:
+    """The only table, or one for each part; None of a place that holds anything else."""
+    names = [name for name in Site(path).names if not is_about(name)]
+    if not names or not all(name.lower().endswith(TABLES) for name in names):
+        return None
+    shelf = shelf_at(path)
+    if len(names) == 1:
+        return Table(shelf.place(names[0]))
+    words = {name: PurePath(name).name.partition(".")[0] for name in names}
+    told = parts_told(words.values())
+    parts = one_each(names, shelf.top, lambda name: told.get(words[name], ""))
+    if "train" not in parts or len(parts) < len(names):
+        return None
+    return Table(shelf.place(parts.pop("train")), **{p: shelf.place(n) for p, n in parts.items()})
+
+
 def recognised(path: str) -> Source | None:
     """A source that is sure of its form at a path: a new one is found without an edit here."""
     site = Site(path)
@@ -187,10 +207,10 @@ def _guess_arrays(path: str) -> Arrays:
     for name in names:
         head, _, tail = name.partition("_")
         start, _, end = name.rpartition("_")
-        if head in PARTS and tail:
-            parts.setdefault(PARTS[head], {})[tail] = f"{path}:{name}"
-        elif end in PARTS and start:
-            parts.setdefault(PARTS[end], {})[start] = f"{path}:{name}"
+        if (part := part_of(head)) and tail:
+            parts.setdefault(part, {})[tail] = f"{path}:{name}"
+        elif (part := part_of(end)) and start:
+            parts.setdefault(part, {})[start] = f"{path}:{name}"
         else:
             parts.setdefault("", {})[name] = f"{path}:{name}"
     if set(parts) == {""}:

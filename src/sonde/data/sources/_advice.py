@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from sonde.core.errors import SondeError, listed
 from sonde.core.text import to_yaml
+from sonde.data.parts import PARTS
 from sonde.data.sources._naming import names_of_pictures
 from sonde.data.sources._shelf import Shelf
-from sonde.data.sources._tables import PARTS
 from sonde.data.sources.table import Table
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")

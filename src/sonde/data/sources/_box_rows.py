@@ -9,11 +9,11 @@ from typing import NamedTuple, Self
 from sonde.contracts.data import RowError
 from sonde.core.errors import UnknownColumn, listed
 from sonde.data.boxes import Box, Fault, fault
+from sonde.data.parts import PARTS, part_of
 from sonde.data.sources._boxed import Found, Gathered, pictures_below, sizes_of
 from sonde.data.sources._fields import select
 from sonde.data.sources._folders import in_folder
 from sonde.data.sources._shelf import Shelf
-from sonde.data.sources._tables import PARTS
 from sonde.data.sources.table import Table
 
 _KNOWN = {
@@ -155,7 +155,7 @@ class Objects:
                 rows.add(path, self._objects(lines, sizes[path]))
 
     def _add(self, said: Mapping[str, str], place: str) -> None:
-        part = PARTS.get(said["part"].lower()) if "part" in said else None
+        part = part_of(said["part"]) if "part" in said else None
         if "part" in said and part is None:
             got = f"{said['part']!r} for the part"
             self.errors.append(RowError(0, got, f"one of {listed(PARTS)}", place))

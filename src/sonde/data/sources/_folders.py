@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sonde.core.errors import StorageError, listed, nearest
+from sonde.data.parts import PARTS, one_each, part_of
 from sonde.data.sources._files import join
 from sonde.data.sources._shelf import Shelf
-from sonde.data.sources._tables import PARTS
 
 PICTURES = ("images", "image", "imgs", "img", "pictures", "picture", "photos", "photo", "inputs",
             "input", "JPEGImages")  # fmt: skip
@@ -68,9 +68,9 @@ def parts_below(shelf: Shelf, pair: Pair) -> list[Pair]:
     """
     inner, others = (in_folder(shelf, folder)[0] for folder in pair[1:])
     pairs = [
-        Pair(PARTS[name], join(pair.pictures, name), join(pair.others, name))
+        Pair(part, join(pair.pictures, name), join(pair.others, name))
         for name in inner
-        if name in PARTS and name in others
+        if (part := part_of(name)) and name in others
     ]
     return _in_order(pairs) if any(pair.part == "train" for pair in pairs) else []
 
@@ -93,10 +93,13 @@ def in_folder(shelf: Shelf, folder: str) -> tuple[list[str], list[str]]:
 
 
 def part_folders(shelf: Shelf, place: str = "") -> list[tuple[str, str]]:
-    """train/, val/ and test/ of a folder as part and path, in this order; none without train/."""
-    found = {PARTS[name]: join(place, name) for name in shelf.listing(place)[0] if name in PARTS}
-    order = dict.fromkeys(PARTS.values())
-    return [(part, found[part]) for part in order if part in found] if "train" in found else []
+    """train/, val/ and test/ of a folder as part and path, in this order; none without train/.
+
+    Raises:
+        DataError: two of them are called after one part.
+    """
+    found = one_each(shelf.listing(place)[0], join(shelf.top, place))
+    return [(p, join(place, name)) for p, name in found.items()] if "train" in found else []
 
 
 def _called(shelf: Shelf, place: str, folders: Sequence[str], words: Words) -> list[Pair]:
@@ -120,16 +123,21 @@ def _behind(folders: Sequence[str], place: str, words: Words) -> Iterator[Pair]:
     """train/ and trainannot/."""
     for name in folders:
         others = next((name + ending for ending in words.behind if name + ending in folders), None)
-        if name in PARTS and others is not None:
-            yield Pair(PARTS[name], join(place, name), join(place, others))
+        if (part := part_of(name)) and others is not None:
+            yield Pair(part, join(place, name), join(place, others))
 
 
 def _named(folders: Sequence[str], place: str, words: Words) -> Iterator[Pair]:
     """image/ and label/: at most one pair."""
-    pictures = next((name for name in PICTURES if name in folders), None)
-    others = next((name for name in words.names if name in folders), None)
+    pictures, others = _one_of(PICTURES, folders), _one_of(words.names, folders)
     if pictures is not None and others is not None:
         yield Pair(None, join(place, pictures), join(place, others))
+
+
+def _one_of(words: Sequence[str], folders: Sequence[str]) -> str | None:
+    """The folder that is called by the first of the words there is, in any case."""
+    found = {name.lower(): name for name in folders}
+    return next((found[word] for word in map(str.lower, words) if word in found), None)
 
 
 def _in_order(pairs: Sequence[Pair]) -> list[Pair]:

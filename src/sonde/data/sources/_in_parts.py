@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Self
 
 from sonde.contracts.data import RowError, Source
 from sonde.core.text import to_json
+from sonde.data.parts import PARTS, part_of
 from sonde.data.sources._files import expand, stem
-from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import hash_within
 
-_NAMED = re.compile(rf"(?P<before>(?:[^*?\[\]]*?[-_.])??)(?P<part>{'|'.join(PARTS)})[-_.]")
+_NAMED = re.compile(
+    rf"(?P<before>(?:[^*?\[\]]*?[-_.])??)(?P<part>{'|'.join(PARTS)})[-_.]", re.IGNORECASE
+)
 
 
 class InParts(Source):
@@ -86,12 +88,18 @@ def by_part(folder: str, names: Collection[str]) -> dict[str, str]:
     found = [_NAMED.match(name) for name in names]
     before = {match["before"] for match in found if match}
     heads = {match["part"] for match in found if match}
-    if None in found or "train" not in heads or len({PARTS[head] for head in heads}) < len(heads):
-        return {}
-    if len(before) > 1:
+    parts = {part_of(head): head for head in sorted(heads)}
+    if None in found or "train" not in parts or len(parts) < len(heads) or len(before) > 1:
         return {}
     begin = f"{folder.rstrip('/')}/{before.pop()}"
-    return {"path" if h == "train" else PARTS[h]: f"{begin}{h}[-_.]*" for h in sorted(heads)}
+    return {"path" if p == "train" else str(p): f"{begin}{h}[-_.]*" for p, h in parts.items()}
+
+
+def unlabelled(path: str, absent: Collection[str], added: Collection[str]) -> str:
+    """What is said besides of a file that lacks columns, as one does whose labels are kept back."""
+    if added or not absent:
+        return ""
+    return f" To have its rows answered, train without it, then:  sonde predict MODEL {path}"
 
 
 def several(files: Collection[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from sonde.data.sources._tables import PARTS
+from sonde.data.parts import part_of
 
 _ISO_639_1 = """
 aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de
@@ -50,4 +50,4 @@ def by_language(names: Collection[str]) -> dict[str, dict[str, str]]:
 
 
 def _part(stem: str) -> str:
-    return PARTS.get(re.split(r"[-_.]", stem)[0].lower(), "")
+    return part_of(re.split(r"[-_.]", stem)[0]) or ""

@@ -27,7 +27,7 @@ from sonde.core.registry import registry
 from sonde.data.sources._fields import check_names, select, with_part
 from sonde.data.sources._files import expand, is_pattern, located, stem
 from sonde.data.sources._forms import common_type, plain_batch
-from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._in_parts import InParts, ignore, several, unlabelled
 from sonde.data.sources._within import hash_within
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -200,4 +200,4 @@ def _check_alike(first_path: str, forms: dict[str, Form], path: str) -> None:
     pairs = (("lacks", absent), ("adds", added))
     differences = " and ".join(f"{verb} {listed(sorted(names))}" for verb, names in pairs if names)
     raise DataError(f"{path} has not the columns of {first_path}: it {differences}. "
-                    "Make them alike.")  # fmt: skip
+                    f"Make them alike.{unlabelled(path, absent, added)}")  # fmt: skip

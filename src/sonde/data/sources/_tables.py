@@ -10,20 +10,11 @@ import pyarrow as pa
 
 from sonde.core.errors import DataError, UsageError, listed
 from sonde.core.port import PART
+from sonde.data.parts import PARTS
 from sonde.data.sources._fields import check_names
 from sonde.data.sources._forms import common_type, flattened, open_type
 from sonde.data.sources._streams import kept, library, open_stream
 from sonde.data.sources._values import from_numpy, from_values, simplified, to_numpy
-
-PARTS = {
-    "train": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-}
-"""What parts are called by others -> what we call them."""
 
 _TAKEN = (
     "a pandas, polars or Arrow table, a DuckDB relation, a Hugging Face dataset, a mapping of "

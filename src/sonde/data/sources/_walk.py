@@ -10,6 +10,7 @@ from pathlib import PurePath
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, listed
 from sonde.core.text import is_unicode
+from sonde.data.parts import one_each, part_of, parts_told
 from sonde.data.sources._advice import advice
 from sonde.data.sources._files import join
 from sonde.data.sources._shelf import SUFFIXES, Shelf
@@ -18,8 +19,6 @@ _ABOUT = frozenset(
     ("authors", "changelog", "citation", "copying", "licence", "license", "notice", "readme")
 )
 """Files of these names that are no rows tell of the others: nothing is lost without them."""
-
-_PARTS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
     """The files of a shelf by class; hidden files are no part of it.
 
     It has parts where its folder `train` holds folders, and nothing that is sought unless there is
-    a folder `test` as well; also where it holds only parts and files lie bare in them.
+    a folder `test` as well; also where it holds only parts and files lie bare in them; also where
+    words beside those of the parts are the same: `seg_train` and `seg_test`. A folder around all
+    others is no class.
 
     Args:
         shelf: a folder or an archive.
@@ -83,70 +84,100 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
         StorageError: a folder is missing or cannot be read.
         DataError: there are no class folders, or one is empty.
     """
-    folders, files = shelf.listing("")
+    top = _unwrapped(shelf, "", sought)
+    folders, files = shelf.listing(top)
     found = Labelled(sought)
     alone = bare and not folders and not advice(shelf)
+    are_bare = _has_bare_parts(shelf, top, folders)
     if alone and any(map(sought.names, files)):
         _add_files(found, shelf, files)
-    elif (has_bare_parts := _has_bare_parts(shelf, folders)) or _has_parts(shelf, folders, sought):
-        _check_parts(shelf.top, folders)
-        _tell_loose(found, shelf.top, files)
-        for name in sorted(folders, key=lambda name: list(_PARTS).index(name)):
-            inner, loose = shelf.listing(name)
-            if has_bare_parts and bare and not advice(shelf):
-                _add_folder(found, shelf, name, [join(name, file) for file in loose])
+    elif are_bare or _has_parts(shelf, top, folders, sought):
+        _tell_loose(found, shelf, top, files)
+        for part, name in _parts(_where(shelf, top), folders).items():
+            folder = join(top, name)
+            if are_bare and bare and not advice(shelf):
+                _add_folder(found, shelf, folder, _inside(shelf, folder))
             else:
-                _add_classes(found, shelf, name, inner, loose)
-            found.parts += [_PARTS[name]] * (len(found.paths) - len(found.parts))
+                _add_classes(found, shelf, _unwrapped(shelf, folder, sought))
+            found.parts += [part] * (len(found.paths) - len(found.parts))
     else:
-        _add_classes(found, shelf, "", folders, files)
+        _add_classes(found, shelf, top)
     return found
 
 
-def _has_parts(shelf: Shelf, folders: list[str], sought: Sought) -> bool:
-    if "train" not in folders:
+def _unwrapped(shelf: Shelf, folder: str, sought: Sought) -> str:
+    """The folder, or the one within that is all it holds, where that holds only folders."""
+    folders, files = shelf.listing(folder)
+    if len(folders) != 1 or any(map(sought.names, files)):
+        return folder
+    inner = join(folder, folders[0])
+    if shelf.is_link(inner) or not _has_only_folders(shelf, inner, sought):
+        return folder
+    return _unwrapped(shelf, inner, sought)
+
+
+def _has_only_folders(shelf: Shelf, folder: str, sought: Sought) -> bool:
+    folders, files = shelf.listing(folder)
+    return bool(folders) and not any(map(sought.names, files))
+
+
+def _inside(shelf: Shelf, folder: str) -> list[str]:
+    return [join(folder, name) for name in shelf.listing(folder)[1]]
+
+
+def _where(shelf: Shelf, folder: str) -> str:
+    return join(shelf.top, folder) if folder else shelf.top
+
+
+def _has_parts(shelf: Shelf, top: str, folders: list[str], sought: Sought) -> bool:
+    parts = {part: name for name, part in parts_told(folders).items()}
+    if "train" not in parts:
         return False
-    inner, files = shelf.listing("train")
-    return bool(inner) and ("test" in folders or not any(map(sought.names, files)))
+    train = join(top, parts["train"])
+    is_sure = part_of(parts["train"]) and "test" in parts
+    return bool(shelf.listing(train)[0]) if is_sure else _has_only_folders(shelf, train, sought)
 
 
-def _has_bare_parts(shelf: Shelf, folders: list[str]) -> bool:
+def _has_bare_parts(shelf: Shelf, top: str, folders: list[str]) -> bool:
     """Whether train and other parts, and no class, are all there is, without folders in them."""
-    are_parts = {"train"} < set(folders) <= set(_PARTS)
-    return are_parts and not any(shelf.listing(folder)[0] for folder in folders)
+    parts = {part_of(name) for name in folders}
+    are_parts = {"train"} < parts and None not in parts
+    return are_parts and not any(shelf.listing(join(top, name))[0] for name in folders)
 
 
-def _check_parts(top: str, folders: list[str]) -> None:
-    other = [name for name in folders if name not in _PARTS]
-    if other:
+def _parts(where: str, folders: list[str]) -> dict[str, str]:
+    """Part -> its folder.
+
+    Raises:
+        DataError: a folder is none of a part, or a part has two.
+    """
+    told = parts_told(folders)
+    if other := [name for name in folders if name not in told]:
         raise DataError(
-            f"{top} holds train/ with a folder per class, and besides {listed(other)}. Expected "
-            "only train, valid (or val) and test there. Move the others away."
+            f"{where} holds {listed(f'{name}/' for name in told)} with a folder per class, and "
+            f"besides {listed(other)}. Expected only train, valid (or val, validation, dev) and "
+            "test there. Move the others away."
         )
-    if {"valid", "val"} <= set(folders):
-        raise DataError(f"{top} holds both valid/ and val/. Keep one.")
+    return one_each(folders, where, told.__getitem__)
 
 
-def _add_classes(
-    found: Labelled, shelf: Shelf, below: str, classes: list[str], loose: list[str]
-) -> None:
-    """Add the files of every class folder below the top."""
-    sought = found.sought
-    where = join(shelf.top, below) if below else shelf.top
+def _add_classes(found: Labelled, shelf: Shelf, below: str) -> None:
+    """Add the files of every class folder in a folder."""
+    classes, loose = shelf.listing(below)
     if not classes:
-        raise DataError(_without_classes(shelf, where, loose, sought))
-    _tell_loose(found, where, loose)
+        raise DataError(_without_classes(shelf, _where(shelf, below), loose, found.sought))
+    _tell_loose(found, shelf, below, loose)
     for label in classes:
         folder = join(below, label)
         _add_folder(found, shelf, folder, _files_below(found, shelf, folder))
         found.labels += [label] * (len(found.paths) - len(found.labels))
 
 
-def _tell_loose(found: Labelled, where: str, files: Iterable[str]) -> None:
+def _tell_loose(found: Labelled, shelf: Shelf, folder: str, files: Iterable[str]) -> None:
     """Tell what is sought and lies beside the folders of classes, or of parts."""
     for name in filter(found.sought.names, files):
         expected = f"a {found.sought.word} inside the folder of its class"
-        _tell(found, name, expected, join(where, name))
+        _tell(found, name, expected, join(_where(shelf, folder), name))
 
 
 def _add_folder(found: Labelled, shelf: Shelf, folder: str, paths: Iterable[str]) -> None:
@@ -202,9 +233,10 @@ def shown(path: str) -> str:
     return path.encode(errors="backslashreplace").decode()
 
 
-def _is_about(path: str) -> bool:
+def is_about(path: str) -> bool:
+    """Whether a file is called like one that tells of the others, such as a README."""
     return PurePath(path).stem.lower() in _ABOUT and not PICTURES.names(path)
 
 
 def _tell(found: Labelled, got: str, expected: str, path: str) -> None:
-    found.errors.append(RowError(len(found.paths), got, expected, path, harmless=_is_about(got)))
+    found.errors.append(RowError(len(found.paths), got, expected, path, harmless=is_about(got)))

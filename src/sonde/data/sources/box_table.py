@@ -23,12 +23,12 @@ from pydantic import model_validator
 from sonde.core.errors import DataError, StorageError, UnknownColumn, listed
 from sonde.core.notice import tell as notice
 from sonde.core.spec import Spec
+from sonde.data.parts import before_dot, one_each
 from sonde.data.sources._box_rows import Columns, Objects, PictureNames
 from sonde.data.sources._boxed import Boxed, Gathered
 from sonde.data.sources._files import located
 from sonde.data.sources._pictured import Shown
 from sonde.data.sources._shelf import Shelf, shelf_at
-from sonde.data.sources._tables import PARTS
 from sonde.data.sources._within import into_archive
 from sonde.data.sources.table import Table
 
@@ -154,10 +154,9 @@ class BoxTable(Boxed):
         held = [name for name in shelf.listing("")[1] if name.lower().endswith(_SUFFIXES)]
         if len(held) == 1:
             return {None: held[0]}
-        by_part = {PARTS[head]: n for n in held if (head := n.lower().split(".")[0]) in PARTS}
+        by_part = one_each(held, shelf.top, before_dot)
         if len(by_part) == len(held) > 1 and "train" in by_part and not self.part:
-            order = dict.fromkeys(PARTS.values())
-            return {part: by_part[part] for part in order if part in by_part}
+            return dict(by_part.items())
         raise DataError(
             f"{shelf.top}: {len(held):,} tables at the top ({listed(held)}), expected one, or "
             "train.csv and others. Name it:  table: NAME"

@@ -25,6 +25,7 @@ from sonde.core.errors import DataError, listed
 from sonde.core.spec import Spec
 from sonde.core.text import is_unicode
 from sonde.data.boxes import Box, Fault, fault
+from sonde.data.parts import PARTS
 from sonde.data.sources._boxed import (
     Beside,
     Boxed,
@@ -38,7 +39,6 @@ from sonde.data.sources._boxed import (
 from sonde.data.sources._files import join
 from sonde.data.sources._pictured import Shown
 from sonde.data.sources._shelf import Shelf, shelf_at
-from sonde.data.sources._tables import PARTS
 
 _LISTS = ("images", "annotations", "categories")
 

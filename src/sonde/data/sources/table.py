@@ -23,7 +23,7 @@ from sonde.data.sources._csv import place, read_lines
 from sonde.data.sources._detect import Dialect, Layout, find_layout, first_rows
 from sonde.data.sources._encoding import Encoding
 from sonde.data.sources._fields import select, with_part
-from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._in_parts import InParts, ignore, several, unlabelled
 
 _MISSING = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 _SUFFIXES = frozenset((".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz"))
@@ -154,4 +154,5 @@ def _check_alike(path: str, first: Layout, other_path: str, other: Layout) -> No
     raise DataError(
         f"{other_path} has not the columns of {path}: it {differences} (read as "
         f"{other.describe()}; the first as {first.describe()}). Make them alike, or give `names`."
+        f"{unlabelled(other_path, absent, added)}"
     )

@@ -19,20 +19,9 @@ from pydantic import BeforeValidator, model_validator
 from sonde.contracts.data import Assignment, Rows, Split
 from sonde.core.errors import DataError, UnknownColumn, listed
 from sonde.core.port import PART
+from sonde.data.parts import PARTS, part_of
 from sonde.data.splits._groups import Groups, Sign, before, refuse_too_few
 from sonde.data.splits._parts import Fraction, filled, strata, taken
-
-_WORDS = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "test": "test",
-    "testing": "test",
-}
-
 
 Value = Annotated[str, BeforeValidator(str)]
 """A value of a field as text: YAML reads 6 as a number."""
@@ -132,7 +121,7 @@ class Given(Split):
         if strange:
             raise DataError(
                 f"field {field!r} names no part: got {listed(strange)}, expected one of "
-                f"{', '.join(_WORDS)}. Name another field with `by`, or mend these rows."
+                f"{', '.join(PARTS)}. Name another field with `by`, or mend these rows."
             )
         absent = [value for value in self.held_out if value not in words]
         if absent:
@@ -147,4 +136,4 @@ class Given(Split):
     def _part(self, word: str) -> str | None:
         if self.held_out:
             return "test" if word in self.held_out else "train"
-        return _WORDS.get(word.strip().lower())
+        return part_of(word)

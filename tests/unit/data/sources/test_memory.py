@@ -104,7 +104,9 @@ def test_a_source_is_itself_and_a_path_is_guessed(tmp_path: Path) -> None:
     assert source.title == "mine"
     (tmp_path / "t.tsv.gz").write_bytes(gzip.compress(b"a\tb\n1\t2\n"))
     assert isinstance(as_source(tmp_path / "t.tsv.gz"), Table)
-    assert isinstance(guess_source(str(tmp_path)), Folder)
+    assert isinstance(guess_source(str(tmp_path)), Table)
+    (tmp_path / "empty").mkdir()
+    assert isinstance(guess_source(str(tmp_path / "empty")), Folder)
     with pytest.raises(StorageError, match="no such file"):
         guess_source(str(tmp_path / "absent"))
 
