@@ -9,12 +9,16 @@ from typing import Any
 
 from sonde.core.errors import RecipeError, SondeError, StorageError
 from sonde.core.registry import registry
-from sonde.core.text import from_yaml, read_text
+from sonde.core.text import from_json, from_yaml, read_text
 from sonde.data.sources._files import expand, is_pattern, located
 from sonde.data.sources._within import into_archive
 from sonde.data.sources._yolo_settings import is_settings
 
 _RECIPE_SUFFIXES = (".yaml", ".yml", ".json")
+_ALWAYS = {"task", "source"}
+"""What a recipe has, in full or misspelt in part."""
+_LONGEST = 1 << 20
+"""Bytes of the longest recipe."""
 _PLACES = {"source": "source", "split": "split", "task": "task", "model": "model",
            "paradigm": "paradigm"}  # fmt: skip
 
@@ -36,11 +40,24 @@ def _tells_of_data(path: str) -> bool:
 
 
 def _is_data(path: str) -> bool:
-    """Whether JSON is a list, as no recipe is, or of a form that a source knows."""
+    """Whether JSON lacks what every recipe has, or is of a form that a source knows."""
     from sonde.data.guess import recognised  # it imports numpy and pyarrow
-    from sonde.data.sources._site import Site
 
-    return Site(path).head.lstrip().startswith("[") or recognised(path) is not None
+    with suppress(SondeError):  # for whoever reads it to tell
+        if Path(located(path)).stat().st_size > _LONGEST:
+            return True
+        text = read_text(path)
+        whole = _parsed(text) or _parsed(text.partition("\n")[0])  # an object on each line
+        if whole is not None and not (isinstance(whole, Mapping) and _ALWAYS & set(whole)):
+            return True
+    return recognised(path) is not None
+
+
+def _parsed(text: str) -> Any:
+    """A JSON object or list; None where it is none."""
+    with suppress(ValueError):
+        return from_json(text) or None
+    return None
 
 
 def read_recipe(path: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
@@ -26,7 +26,7 @@ from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
 from sonde.data.sources._name_tables import NameTable, name_table
 from sonde.data.sources._row_files import RowFiles, formats
-from sonde.data.sources._shelf import SUFFIXES, shelf_at
+from sonde.data.sources._shelf import SUFFIXES, Shelf, shelf_at
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import is_about
 from sonde.data.sources._within import into_archive
@@ -34,7 +34,7 @@ from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
 
-_HEAD = 64
+_HEAD = 4096
 """Bytes at a file's start that tell its format."""
 
 _MARK = b"\xef\xbb\xbf"  # of UTF-8
@@ -94,8 +94,9 @@ def guess_source(path: str) -> Source:
         )
     if suffix == ".json":
         raise UsageError(
-            f"{path}: JSON that is neither a recipe nor of a form that is known, such as SQuAD's. "
-            "Rows are read from JSON lines: an object on each line, in a file that ends with .jsonl"
+            f"{path}: JSON that is neither a recipe, which has `task` and `source`, nor of a form "
+            "that is known, such as SQuAD's. Rows are read from objects: one on each line, or all "
+            "in one list."
         )
     return _named_or_rows(path, Table(path))
 
@@ -130,7 +131,7 @@ def _row_files(path: str) -> type[RowFiles] | None:
         with open_file(path) as file, reading(path):
             head = file.read(_HEAD).removeprefix(_MARK).lstrip()
         for kind in formats():
-            if head.startswith(kind.magic):
+            if kind.claims(path, head):
                 return kind
     return next((kind for kind in formats() if path.lower().endswith(kind.suffixes)), None)
 
@@ -162,20 +163,29 @@ def _guess_folder(path: str) -> RowFiles | None:
     return met[0].parse(told) if told else met[0](path)
 
 
-def _guess_tables(path: str) -> Table | None:
+def _guess_tables(path: str) -> NameTable | None:
     """The only table, or one for each part; None of a place that holds anything else."""
     names = [name for name in Site(path).names if not is_about(name)]
-    if not names or not all(name.lower().endswith(TABLES) for name in names):
-        return None
     shelf = shelf_at(path)
+    kind = _one_kind(shelf, names)
+    if kind is None:
+        return None
     if len(names) == 1:
-        return Table(shelf.place(names[0]))
+        return kind(shelf.place(names[0]))
     words = {name: PurePath(name).name.partition(".")[0] for name in names}
     told = parts_told(words.values())
     parts = one_each(names, shelf.top, lambda name: told.get(words[name], ""))
     if "train" not in parts or len(parts) < len(names):
         return None
-    return Table(shelf.place(parts.pop("train")), **{p: shelf.place(n) for p, n in parts.items()})
+    return kind(shelf.place(parts.pop("train")), **{p: shelf.place(n) for p, n in parts.items()})
+
+
+def _one_kind(shelf: Shelf, names: Sequence[str]) -> type[NameTable] | None:
+    """What reads every file: CSV and TSV, or JSON of rows; None where there is no such."""
+    if not names or all(name.lower().endswith(TABLES) for name in names):
+        return Table if names else None
+    is_json = all(name.lower().endswith((".json", ".json.gz")) for name in names)
+    return _row_files(shelf.place(names[0])) if is_json else None
 
 
 def recognised(path: str) -> Source | None:

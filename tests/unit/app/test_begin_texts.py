@@ -120,7 +120,8 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
 
 @pytest.mark.parametrize(("content", "recipe"), [
     ('{"task": {"kind": "write"}}', True), ("{}", True), ("not JSON", True),
-    ('[{"text": "a"}]', False), (SQUAD, False),
+    ('[{"text": "a"}]', False), (SQUAD, False), ('{"text": "a"}\n{"text": "b"}\n', False),
+    ('{"data": [{"text": "a"}]}', False), ('{"source": "x.csv", "taks": {}}', True),
 ])  # fmt: skip
 def test_json_may_be_a_recipe_or_data(content: str, recipe: bool, tmp_path: Path) -> None:
     (tmp_path / "q.json").write_text(content)

@@ -103,6 +103,13 @@ def test_unlabelled_folders_beside_parts_are_named(tmp_path: Path) -> None:
 def test_a_folder_of_tables_by_part_needs_no_recipe(tmp_path: Path) -> None:
     rows = read(make(tmp_path, "Train.csv", "Test.csv", "README.md"))
     assert [row[PART] for row in rows] == ["train", "train", "test", "test"]
+    make(tmp_path / "json", "train.json", text='[{"size": 1}]')
+    assert [
+        row[PART] for row in read(make(tmp_path / "json", "test.json", text='{"size": 2}\n'))
+    ] == [
+        "train",
+        "test",
+    ]
     with zipfile.ZipFile(tmp_path / "one.zip", "w") as packed:
         packed.writestr("x/sizes.csv", TABLE)
     assert read(str(tmp_path / "one.zip")) == [

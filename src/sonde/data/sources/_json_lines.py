@@ -1,4 +1,4 @@
-"""Lines of JSON objects: each line with its number, each field with one type over the whole file.
+"""JSON objects, one on each line or in one list: each with its number, each field with one type.
 
 Objects inside a row become dotted fields, `address.city`, as everywhere. What a value is:
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from sonde.core.errors import DataError
 from sonde.core.text import is_unicode
 from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._files import CHUNK, reading
+from sonde.data.sources._json_items import before_items, items
 from sonde.data.sources._values import canonical
 from sonde.data.sources._within import open_within
 
@@ -40,29 +42,35 @@ _SINGLE = {bool: "truth value", int: "number", float: "number", str: "text"}
 Tell = Callable[[RowError], None]
 
 
-def read_objects(path: str, tell: Tell) -> Iterator[tuple[int, Flat]]:
-    """Line number and row of every line that holds an object; the others are told.
+def read_objects(path: str, tell: Tell) -> Iterator[tuple[str, Flat]]:
+    """Every line, or item of a list, that holds an object: `line 3`, its row; the others are told.
 
     Raises:
         StorageError: the file cannot be read.
-        DataError: it is empty, no JSON lines, or a line is longer than `LONGEST`.
+        DataError: it is empty, of another form, or a line is longer than `LONGEST`.
     """
     count = 0
-    for number, line in _lines(path):
-        if not line.strip():
-            tell(RowError(number, "an empty row", "an object", place(path, number), harmless=True))
-            continue
-        count += 1
-        if count == 1 and line.lstrip().startswith(b"["):
-            raise DataError(
-                f"{path}: got a JSON list, expected an object on each line. Convert it with "
-                f"jq -c '.[]' {path}"
-            )
-        try:
-            yield number, _flat(line)
-        except ValueError as problem:
-            text = shorten(line.decode(errors="backslashreplace").strip())
-            tell(RowError(number, text, f"a JSON object ({problem})", place(path, number)))
+    with open_within(path) as file:
+        head = b"".join(islice(_blocks(path, file), 1)).removeprefix(b"\xef\xbb\xbf")
+        blocks = _blocks(path, file)
+        begin = before_items(path, head)
+        if begin is None:
+            word, found = "line", _lines(path, chain([head], blocks))
+        else:
+            word, found = "item", items(path, begin, chain([head[len(begin) :]], blocks), LONGEST)
+        for number, text in enumerate(found, start=1):
+            where = f"{word} {number}"
+            if not text.strip():
+                tell(
+                    RowError(number, "an empty row", "an object", f"{path}, {where}", harmless=True)
+                )
+                continue
+            count += 1
+            try:
+                yield where, _flat(text)
+            except ValueError as problem:
+                got = shorten(text.decode(errors="backslashreplace").strip())
+                tell(RowError(number, got, f"a JSON object ({problem})", f"{path}, {where}"))
     if not count:
         raise DataError(f"{path}: the file is empty, expected a JSON object on each line")
 
@@ -73,22 +81,29 @@ def find_types(path: str) -> dict[str, pa.DataType]:
     Raises:
         DataError: a field holds values of kinds that have no common type; says where.
     """
-    kinds: dict[str, dict[str, int]] = {}
+    kinds: dict[str, dict[str, str]] = {}
+    count = 0
     odd: list[RowError] = []
-    for number, row in read_objects(path, lambda error: _keep_first(odd, error)):
+    for where, row in read_objects(path, lambda error: _keep_first(odd, error)):
+        count += 1
         for name, value in row.items():
             met = kinds.setdefault(name, {})
             if value is not None:
-                met.setdefault(_kind(value), number)
+                met.setdefault(_kind(value), where)
         if len(kinds) > MOST_FIELDS:
             raise DataError(
-                f"{place(path, number)}: by here objects have {len(kinds):,} different fields, "
+                f"{path}, {where}: by here objects have {len(kinds):,} different fields, "
                 f"expected at most {MOST_FIELDS:,}. Are names used where values should stand?"
             )
     if not kinds:
         if odd:
             raise DataError(f"{odd[0].place}: got {odd[0].got!r}, expected {odd[0].expected}")
         raise DataError(f"{path}: got empty objects, expected some with named values")
+    if count == 1 and len(kinds) > 1 and all(name.rpartition(".")[2].isdigit() for name in kinds):
+        raise DataError(
+            f"{path}: got one object of {len(kinds):,} numbered values, as pandas writes columns; "
+            "expected one for each row:  table.to_json(PATH, orient='records', lines=True)"
+        )
     return {name: _type(path, name, met) for name, met in kinds.items()}
 
 
@@ -113,25 +128,29 @@ def _real(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
+def _blocks(path: str, file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file, block by block."""
+    while True:
+        with reading(path):
+            block = file.read(CHUNK)
+        if not block:
+            return
+        yield block
+
+
+def _lines(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
     number, rest = 0, b""
-    with open_within(path) as file:
-        while True:
-            with reading(path):
-                block = file.read(CHUNK)
-            *whole, rest = (rest + block).split(b"\n")
-            for line in whole:
-                number += 1
-                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if len(rest) > LONGEST:
-                raise DataError(
-                    f"{place(path, number + 1)}: longer than {LONGEST >> 20} MiB, expected a JSON "
-                    "object on each line. Is it one list, or another format?"
-                )
-            if not block:
-                break
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        number += len(whole)
+        yield from whole
+        if len(rest) > LONGEST:
+            raise DataError(
+                f"{place(path, number + 1)}: longer than {LONGEST >> 20} MiB, expected a JSON "
+                "object on each line. Is it of another format?"
+            )
     if rest:
-        yield number + 1, rest.removeprefix(b"\xef\xbb\xbf") if not number else rest
+        yield rest
 
 
 def _flat(line: bytes) -> Flat:
@@ -210,7 +229,7 @@ _TYPES = {
 """Kinds that stand in one field -> its type."""
 
 
-def _type(path: str, name: str, met: Mapping[str, int]) -> pa.DataType:
+def _type(path: str, name: str, met: Mapping[str, str]) -> pa.DataType:
     """The type of a field from the kinds in it, each with the line where it is first met."""
     kinds = frozenset(met)
     if kinds <= {"whole", "real", "truth value", "text"}:
@@ -218,7 +237,7 @@ def _type(path: str, name: str, met: Mapping[str, int]) -> pa.DataType:
     found = _TYPES.get(kinds - {"empty list"} or kinds)
     if found is not None:
         return found
-    told = ", ".join(f"{kind} in line {line}" for kind, line in met.items())
+    told = ", ".join(f"{kind} in {where}" for kind, where in met.items())
     raise DataError(
         f"{path}: field {name!r} holds {told}; expected single values, or lists of numbers or "
         "of texts alone."

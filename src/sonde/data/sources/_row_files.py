@@ -51,7 +51,7 @@ class RowFiles(InParts):
     suffixes: ClassVar[tuple[str, ...]]
     """What the names of its files end with."""
     magic: ClassVar[tuple[bytes, ...]]
-    """What its files begin with."""
+    """What its files begin with; `claims` may say more."""
 
     path: str
     """A file, several by a pattern such as `sales-*.parquet`, or a folder of them."""
@@ -109,6 +109,11 @@ class RowFiles(InParts):
                 digest.update(repr(sorted(self._folders(part, path).items())).encode())
                 hash_within(path, digest)
         return digest.hexdigest()
+
+    @classmethod
+    def claims(cls, path: str, head: bytes) -> bool:
+        """Whether a file that is called and begins so is of this format."""
+        return head.startswith(cls.magic)
 
     @abstractmethod
     def _schema(self, path: str) -> dict[str, tuple[str, pa.DataType]]:

@@ -26,7 +26,6 @@ from sonde.core.errors import DataError, listed
 from sonde.core.notice import tell as notice
 from sonde.data.boxes import Box, Fault, fault
 from sonde.data.sources._boxed import Boxed, Gathered, is_number, pictures_below, sizes_of
-from sonde.data.sources._csv import place
 from sonde.data.sources._files import join
 from sonde.data.sources._folders import part_folders
 from sonde.data.sources._in_parts import ignore
@@ -109,8 +108,8 @@ class BoxLines(Boxed):
     def _lines(self, folder: str, rows: Gathered) -> list[_Said]:
         """What every line says; one that says nothing of a picture is told."""
         path, lines = self._shelf.place(join(folder, self.file)), []
-        for number, row in read_objects(path, lambda error: rows.add("", error)):
-            where, name = place(path, number), row.pop("file_name", None)
+        for at, row in read_objects(path, lambda error: rows.add("", error)):
+            where, name = f"{path}, {at}", row.pop("file_name", None)
             if not isinstance(name, str) or not name:
                 got = "no file_name" if name is None else f"file_name {str(name)[:60]!r}"
                 rows.add("", RowError(0, got, "the name of a picture", where))
