@@ -28,10 +28,12 @@ class Sought:
     Attributes:
         word: what one is called.
         suffixes: what its name ends with, in any case.
+        bare: whether its name may have no suffix.
     """
 
     word: str
     suffixes: frozenset[str]
+    bare: bool = False
 
     @property
     def known(self) -> str:
@@ -40,7 +42,8 @@ class Sought:
 
     def names(self, path: str) -> bool:
         """Whether a file is called like one."""
-        return PurePath(path).suffix.lower() in self.suffixes
+        suffix = PurePath(path).suffix.lower()
+        return suffix in self.suffixes or (self.bare and not suffix and not is_about(path))
 
 
 PICTURES = Sought("picture", SUFFIXES)

@@ -2,6 +2,7 @@
 
     reviews/pos/0_9.txt              source: {kind: labelled-files, path: reviews}
     reviews/train/pos/0_9.txt        the same; with train/, valid/ (val/) and test/ as parts
+    news/sci.space/60151             the same, without a suffix
     reviews.zip, reviews.tar.gz      source: {kind: labelled-files, path: reviews.zip}
 
 Hidden files are not seen at all; a folder of pictures in the same order is the source `folder`.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,7 +31,9 @@ from sonde.data.sources._shelf import Shelf, shelf_at, shelf_title, spans
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import PICTURES, Labelled, Sought, find_labelled
 
-_TEXTS = Sought("text", frozenset((".txt", ".text")))
+_TEXTS = Sought("text", frozenset((".txt", ".text")), bare=True)
+_FIRST = 8
+"""Files that are looked into where names do not tell."""
 _MOST_BESIDE = 5
 """Files of other kinds among the texts, such as a licence, where the form is still sure."""
 
@@ -61,7 +64,9 @@ class LabelledFiles(Recognised):
         alone = len(others) <= min(_MOST_BESIDE, len(site.names) // 2)
         alone = alone and not any(map(PICTURES.names, others))
         source = cls(path=site.path)
-        return source if alone and len(set(source._found.labels)) > 1 else None
+        return (
+            source if alone and len(set(source._found.labels)) > 1 and source._holds_texts else None
+        )
 
     @property
     def title(self) -> str:
@@ -109,6 +114,15 @@ class LabelledFiles(Recognised):
         digest = hashlib.sha256(str(self.encoding).encode())
         self._shelf.feed(self._found.paths, digest)
         return digest.hexdigest()
+
+    @property
+    def _holds_texts(self) -> bool:
+        """Whether the first files are called texts, or one of them is: others may be anything."""
+        first = self._found.paths[:_FIRST]
+        with self._shelf.reader() as fetch:
+            return any(PurePath(name).suffix for name in first) or any(
+                self._text(0, file, ignore) is not None for file in fetch(first).to_pylist()
+            )
 
     def _text(self, row: int, file: str | bytes, tell: Callable[[RowError], None]) -> str | None:
         """What a file holds; one that holds no text is told."""

@@ -10,6 +10,7 @@ import pytest
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
+from sonde.data.guess import guess_source
 from sonde.data.sources.labelled_files import LabelledFiles
 
 FILES = {
@@ -64,6 +65,23 @@ def test_what_holds_no_text_is_told_with_its_file(tmp_path: Path) -> None:
     assert [error.got for error in told if error.place.endswith("a/1.txt")] == ["an empty file"]
     assert [error.harmless for error in told] == [False, True, False]
     assert any(error.got == "a NUL character" for error in told)
+
+
+def test_texts_may_have_no_suffix(tmp_path: Path) -> None:
+    """Twenty Newsgroups comes so; what is no text and has none is left to others."""
+    top = tmp_path / "news"
+    written(top, {"sci.space/60151": b"orbit", "sci.space/60152": b"", "rec.autos/101": b"wheel"})
+    source = guess_source(str(top))
+    assert isinstance(source, LabelledFiles)
+    found, told = rows(source)
+    assert [tuple(row.values()) for row in found] == [
+        ("wheel", "rec.autos"),
+        ("orbit", "sci.space"),
+    ]
+    assert [error.got for error in told] == ["an empty file"]
+    written(tmp_path / "raw", {"a/1": b"\0\1", "b/2": b"\0\1"})
+    with pytest.raises(DataError, match="no form is recognised"):
+        guess_source(str(tmp_path / "raw"))
 
 
 def test_a_file_that_tells_of_the_others_is_no_text_and_no_loss(tmp_path: Path) -> None:
