@@ -62,18 +62,21 @@ class Inspection:
                                 f"Columns: {listed(names)}")  # fmt: skip
         return found
 
-    def declared(self, columns: Mapping[str, Column], targets: Collection[str]) -> Inspection:
+    def declared(
+        self, columns: Mapping[str, Column], targets: Collection[str], who: str = "the recipe"
+    ) -> Inspection:
         """A copy with the kinds that a recipe declares; fields that it does not name are left out.
 
         Args:
             columns: by name, as the recipe has them.
             targets: target fields: one that has no column keeps the kind it seems to have.
+            who: declares them.
         """
         reads = {name: column.named(name).reads for name, column in columns.items()}
         kinds = {fields[0]: columns[name] for name, fields in reads.items()}
         kept = {field for fields in reads.values() for field in fields} | set(targets)
         return replace(
-            self, findings=[_declared(i, kinds.get(i.field), kept) for i in self.findings]
+            self, findings=[_declared(i, kinds.get(i.field), kept, who) for i in self.findings]
         )
 
     def beside(self, targets: Mapping[str, str], accept: Sequence[str] = ()) -> Inspection:
@@ -201,13 +204,13 @@ def _column(item: Finding, kind: str | None) -> Column:
     return Column.parse({"kind": kind, **options}, where=item.field).named(item.field)
 
 
-def _declared(item: Finding, column: Column | None, kept: Collection[str]) -> Finding:
+def _declared(item: Finding, column: Column | None, kept: Collection[str], who: str) -> Finding:
     if column is None:
-        left_out = None if item.field in kept else "the recipe does not name it"
+        left_out = None if item.field in kept else f"{who} does not name it"
         return replace(item, excluded=left_out, suspect=False)
     options = dict(column.dump())
     kind = options.pop("kind")
-    seen = item.reason if kind == item.kind else f"as the recipe says; {item.reason}"
+    seen = item.reason if kind == item.kind else f"as {who} says; {item.reason}"
     excluded = item.excluded if item.suspect else None
     return replace(item, kind=kind, reason=seen, options=options, excluded=excluded)
 

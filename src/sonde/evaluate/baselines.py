@@ -14,6 +14,7 @@ from sonde.contracts.data import Ragged
 from sonde.contracts.metric import Arrays
 from sonde.contracts.task import Task
 from sonde.core.port import PRESENT
+from sonde.core.said import SAID
 from sonde.core.seed import numpy_rng
 from sonde.evaluate._design import features
 
@@ -114,7 +115,7 @@ def run_baselines(
         )
         predicted = task.predicted(baseline(*given, seed))
         seconds = time.perf_counter() - began
-        left_out = tuple(port for port in answered.left_out if port not in looked_at)
+        left_out = tuple(p for p in answered.left_out if p != SAID and p not in looked_at)
         found[name] = BaselineResult(predicted, len(rows), len(train), seconds, left_out)
     return found
 

@@ -108,6 +108,7 @@ def test_what_has_no_fixed_width_is_left_out_and_named(
         "text": Port("sequence", size=9),
         "age": Port("scalar"),
         "g": Port("grid", (1, None, 2)),
+        "#said": Port("sequence", size=9),  # which no caller gives
     }
     monkeypatch.setattr(_Watched, "ports", ports)
     found = answered(watched, table(4), table(4), seed=0)["watch"]

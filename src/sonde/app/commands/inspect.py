@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sonde.app.checks import is_recipe, read_recipe, there
@@ -10,7 +10,7 @@ from sonde.app.output import emit
 from sonde.core.errors import UsageError, counted
 
 if TYPE_CHECKING:
-    from sonde.contracts.data import Source
+    from sonde.contracts.data import Column, Source
     from sonde.contracts.recipe import Recipe
 
 
@@ -20,13 +20,17 @@ class _Asked(NamedTuple):
     Attributes:
         target: the field to be predicted, where one is named.
         task: what is to be learned, where the data's form or a recipe says it.
-        recipe: the one that was given.
+        columns: that are declared, by whoever says the task.
+        accept: fields that are taken whatever they look like.
+        is_chosen: whether a recipe says all this.
     """
 
     source: Source
     target: str | None
     task: Mapping[str, Any] | None
-    recipe: Recipe | None = None
+    columns: Mapping[str, Column] | None = None
+    accept: Sequence[str] = ()
+    is_chosen: bool = False
 
 
 def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> None:
@@ -49,13 +53,14 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     from sonde.data.show import as_json, render
 
     asked = _of_recipe(path, target) if is_recipe(path) else _of_data(path, target)
-    source, target, task, recipe = asked
+    source, target, task = asked.source, asked.target, asked.task
     inspection = inspect_source(source)
     targets = {target: ""} if target else {}
     if target:
-        inspection = inspection.beside(targets, recipe.accept if recipe else ())
-    if recipe is not None and recipe.columns is not None:
-        inspection = inspection.declared(recipe.columns, targets)
+        inspection = inspection.beside(targets, asked.accept)
+    if asked.columns is not None:
+        who = "the recipe" if asked.is_chosen else "the data's form"
+        inspection = inspection.declared(asked.columns, targets, who)
     concerns = audit_unsplit(source, inspection, target)
     if json:
         audit = [one.dump() for one in concerns]
@@ -63,15 +68,18 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     else:
         head = f"{path}   {counted(inspection.rows, 'row')}, {source.describe()}"
         told = [line for one in concerns for line in (str(one), *(f"  {e}" for e in one.examples))]
-        shown = render(inspection, head, target, task, is_chosen=recipe is not None)
+        shown = render(inspection, head, target, task, is_chosen=asked.is_chosen)
         print("\n".join([shown, *told]))
 
 
 def _of_data(path: str, target: str | None) -> _Asked:
+    from sonde.contracts.recipe import Recipe
     from sonde.data.guess import guess_source
 
     source = guess_source(there(path))
-    return _Asked(source, target, source.plan(target).get("task"))
+    plan = source.plan(target)
+    said = Recipe.parse({"source": source, **plan}) if "columns" in plan else None
+    return _Asked(source, target, plan.get("task"), said.columns if said else None)
 
 
 def _of_recipe(path: str, target: str | None) -> _Asked:
@@ -87,7 +95,8 @@ def _of_recipe(path: str, target: str | None) -> _Asked:
                          "sonde inspect PATH")  # fmt: skip
     if isinstance(recipe.source, World):
         raise UsageError(f"{path}: its source is acted in and has no rows, expected one of data")
-    return _Asked(recipe.source, _field_of(recipe), recipe.task.dump(), recipe)
+    task, target = recipe.task.dump(), _field_of(recipe)
+    return _Asked(recipe.source, target, task, recipe.columns, recipe.accept, is_chosen=True)
 
 
 def _field_of(recipe: Recipe) -> str | None:

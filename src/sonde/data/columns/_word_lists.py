@@ -26,6 +26,8 @@ def lists_of(raw: pa.Array, part: Part, *, name: str) -> pa.ListArray:
     """
     if pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
         inner = raw.type.value_type
+        if pa.types.is_integer(inner):  # labels by their numbers
+            return pc.cast(raw, pa.list_(pa.string()))
         if not (pa.types.is_string(inner) or pa.types.is_large_string(inner)
                 or pa.types.is_null(inner)):  # fmt: skip
             raise not_readable(raw, name, "lists of texts")

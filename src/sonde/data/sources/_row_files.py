@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any, ClassVar, NamedTuple
@@ -28,6 +28,7 @@ from sonde.data.sources._fields import check_names, select, with_part
 from sonde.data.sources._files import expand, is_pattern, located, stem
 from sonde.data.sources._forms import common_type, plain_batch
 from sonde.data.sources._in_parts import InParts, ignore, several, unlabelled
+from sonde.data.sources._plans import plan_of
 from sonde.data.sources._within import hash_within
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -75,6 +76,10 @@ class RowFiles(InParts):
     def fields(self) -> Sequence[Field]:
         """Every field with its type, those of folders as text, and `#part` where there is one."""
         return [Field(name, kind) for name, kind in self._types.items()]
+
+    def plan(self, target: str | None = None) -> Mapping[str, Any]:
+        """Of questions about texts and of labelled words, what is to be learned."""
+        return plan_of(self._types, target, parted=self._has_parts)
 
     def scan(
         self,

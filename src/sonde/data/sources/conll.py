@@ -31,6 +31,7 @@ from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, by_part, ignore, several
+from sonde.data.sources._plans import labelled_words
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
 
@@ -101,7 +102,7 @@ class Conll(InParts, Recognised):
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Words are labelled."""
-        return {"task": {"kind": "tag", "target": "labels"}}
+        return labelled_words("tokens", "labels")
 
     def scan(
         self,

@@ -32,6 +32,7 @@ from sonde.core.text import from_json
 from sonde.data.sources._csv import shorten
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore, several
+from sonde.data.sources._plans import questions
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._within import open_within
 
@@ -93,14 +94,7 @@ class Squad(InParts, Recognised):
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Answers are found in contexts; questions about one context stay on one side."""
-        words = {"kind": "text", "shares": "words", "lower": True}
-        answers = {"kind": "span", "start": "starts", "within": "context"}
-        given = {} if self._has_parts else {"split": {"kind": "group", "by": "context"}}
-        return {
-            **given,
-            "columns": {"question": words, "context": words, "answers": answers},
-            "task": {"kind": "answer", "target": "answers"},
-        }
+        return questions("answers", "starts", parted=self._has_parts)
 
     def scan(
         self,
