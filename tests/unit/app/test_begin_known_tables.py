@@ -77,7 +77,10 @@ def test_of_several_labels_one_is_asked_for(tmp_path: Path) -> None:
     ],
 )
 def test_labels_go_by_their_names(feature: dict[str, Any] | list[Any], tmp_path: Path) -> None:
-    odd: list[dict[str, Any]] = [{"tokens": ["a"], "ner_tags": [-1]}, {"tokens": ["b"], "ner_tags": None}]
+    odd: list[dict[str, Any]] = [
+        {"tokens": ["a"], "ner_tags": [-1]},
+        {"tokens": ["b"], "ner_tags": None},
+    ]
     path = write(tmp_path / "a.parquet", [*WORDS[:1], *odd], {"ner_tags": feature})
     rows = [row for batch in guess_source(path).scan() for row in batch.to_pylist()]
     assert [row["ner_tags"] for row in rows] == [["PER", "O", "O"], [None], None]

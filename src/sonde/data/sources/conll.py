@@ -30,14 +30,20 @@ from sonde.data.sources._characters import lines
 from sonde.data.sources._csv import place, shorten
 from sonde.data.sources._encoding import Encoding, read_text
 from sonde.data.sources._fields import select, with_part
+from sonde.data.sources._files import join
 from sonde.data.sources._in_parts import InParts, by_part, ignore, several
 from sonde.data.sources._plans import labelled_words
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._values import ROWS
+from sonde.data.sources._walk import is_about
 
 _OWN = (".conll", ".conllu", ".bio", ".iob", ".iob2")
 _SUFFIXES = (*_OWN, *(f"{suffix}.gz" for suffix in _OWN))
 _ENDINGS = frozenset((*_OWN, ".txt", ".tsv", ".gz"))
+_ENOUGH = 10
+"""Words that show a form which no name tells."""
+_STRETCH = re.compile(r"O|[BIESLUM]-\S+")
+"""A label of stretches: where in one a word stands, and of what kind it is."""
 _DOCUMENT = "-DOCSTART-"
 _UNIVERSAL = {"token": 1, "label": 3, "separator": "\t", "comments": "#", "numbered": True}
 """How CoNLL-U is read."""
@@ -90,14 +96,21 @@ class Conll(InParts, Recognised):
 
     @classmethod
     def claim(cls, site: Site) -> Self | None:
-        """A file that is called so, or a folder of such files alone."""
+        """A file that is called so or whose labels say so, or a folder of such files alone."""
         if site.is_file:
             options = _UNIVERSAL if _is_universal(site.head) else {}
-            return cls(path=site.path, **options) if _is_called_so(site.path) else None
-        if not (site.is_folder and site.names and all(map(_is_called_so, site.names))):
+            known = _is_called_so(site.path) or _tells_stretches(site.head)
+            return cls(path=site.path, **options) if known else None
+        names = [name for name in site.names if not is_about(name)]
+        if not (site.is_folder and names):
             return None
-        universal = all(".conllu" in name.lower() for name in site.names)
-        files = by_part(site.path, site.names) or {"path": site.path}
+        universal = all(".conllu" in name.lower() for name in names)
+        files = by_part(site.path, names)
+        if not all(map(_is_called_so, names)):
+            heads = (Site(join(site.path, name)).head for name in names)
+            if not files or not all(map(_tells_stretches, heads)):
+                return None
+        files = files or {"path": site.path}
         return cls.parse({**files, **(_UNIVERSAL if universal else {})})
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
@@ -190,6 +203,16 @@ class Conll(InParts, Recognised):
 
 def _is_called_so(name: str) -> bool:
     return name.lower().endswith(_SUFFIXES)
+
+
+def _tells_stretches(head: str) -> bool:
+    """Whether every line has as many columns, the last a label such as B-PER, with empty lines."""
+    whole = head.rpartition("\n")[0].splitlines()
+    rows = [line.split() for line in whole if line.strip() and not line.startswith(_DOCUMENT)]
+    widths = {len(row) for row in rows}
+    sure = len(rows) >= _ENOUGH and len(rows) < len(whole) and len(widths) == 1 and min(widths) > 1
+    labels = {row[-1] for row in rows}
+    return sure and len(labels) > 1 and all(map(_STRETCH.fullmatch, labels))
 
 
 def _is_universal(head: str) -> bool:

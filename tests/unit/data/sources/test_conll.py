@@ -52,6 +52,23 @@ def test_a_folder_of_conll_u_has_parts(tmp_path: Path) -> None:
     assert "#part" in [field.name for field in guess_source(str(tmp_path)).fields()]
 
 
+WORDS = "EU NNP B-ORG\nrejects VBZ O\nGerman JJ B-MISC\ncalls NNS I-MISC\n\n"
+
+
+def test_stretches_are_told_by_their_labels(tmp_path: Path) -> None:
+    """CoNLL 2003 comes as .txt; ten words are enough to be sure."""
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"{part}.txt").write_text(3 * WORDS)
+    (tmp_path / "README").write_text("whose")
+    sentence = {"tokens": ["EU", "rejects", "German", "calls"]}
+    sentence |= {"labels": ["B-ORG", "O", "B-MISC", "I-MISC"]}
+    assert rows(tmp_path / "train.txt") == (3 * [sentence], [])
+    assert rows(tmp_path) == (9 * [sentence], [])
+    for text in (2 * WORDS, 3 * WORDS + "one more\n", 3 * WORDS.replace("B-MISC", "misc")):
+        (tmp_path / "other.txt").write_text(text)
+        assert not isinstance(guess_source(str(tmp_path / "other.txt")), Conll)
+
+
 def test_files_that_begin_differently_are_no_parts_of_one_another() -> None:
     assert by_part("top", ["a-train.conll", "b-test.conll"]) == {}
     found = by_part("top/", ["my.train.conll", "my.dev.conll"])
