@@ -119,6 +119,17 @@ def as_conll(loud: bool, folder: Path) -> Source:
     return Source.parse({"kind": "conll", **paths})
 
 
+def as_word_table(loud: bool, folder: Path) -> Source:
+    """As the source `conll` is tested: a row for each word."""
+    folder.mkdir()
+    for part in ("train", "test"):
+        rows = [f"{n},word,O\n,{part}{n},B-{'ab'[n % 2]}" for n in range(12)]
+        last = "12,CANARY,B-CANARY" if loud and part == "test" else f"12,{part}-last,O"
+        (folder / f"{part}.csv").write_text("\n".join(["sentence_id,word,labels", *rows, last]))
+    paths = {"path": str(folder / "train.csv"), "test": str(folder / "test.csv")}
+    return Source.parse({"kind": "word-table", **paths})
+
+
 def as_squad(loud: bool, folder: Path) -> Source:
     """Twelve questions a part; a loud test part has words that training texts lack."""
     folder.mkdir()
@@ -236,6 +247,7 @@ OF_A_FORM: dict[str, Callable[[bool, Path], Source]] = {
     "labelled-lines": as_labelled_lines,
     "labelled-files": as_labelled_files,
     "conll": as_conll,
+    "word-table": as_word_table,
     "plain-text": as_plain_text,
 }
 """Sources that cannot hold any rows: 'image', 'label' and a test part, loud or not."""
@@ -248,6 +260,11 @@ OF_BOXES: dict[str, Any] = {
 OF_TEXTS: dict[str, Any] = {
     "columns": {"text": "category", "label": "category"},
     "task": {"kind": "classification", "target": "label"},
+}
+
+OF_LABELLED_WORDS: dict[str, Any] = {
+    "columns": {"tokens": {"kind": "tokens", "at_least": 1}, "labels": "labels"},
+    "task": {"kind": "tag", "target": "labels"},
 }
 
 ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
@@ -264,10 +281,7 @@ ASKED_OF_A_FORM: dict[str, dict[str, Any]] = {
         },
         "task": {"kind": "answer", "target": "answers"},
     },
-    "conll": {
-        "columns": {"tokens": {"kind": "tokens", "at_least": 1}, "labels": "labels"},
-        "task": {"kind": "tag", "target": "labels"},
-    },
+    **dict.fromkeys(("conll", "word-table"), OF_LABELLED_WORDS),
     **dict.fromkeys(("labelled-lines", "labelled-files"), OF_TEXTS),
     "parallel": {
         "columns": {
