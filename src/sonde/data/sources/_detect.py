@@ -9,7 +9,7 @@ The rules, each of which an option of the source overrides:
   decimal comma. Where none does, the table has one column.
 - header: no, where a number heads a column of numbers; yes, where words head a column of numbers.
   Where no column holds numbers: yes, unless a cell of the first line is blank, stands twice in
-  it, or is met again below in its own column.
+  it, is met again below in its own column, or is a sentence as those below it are.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from sonde.data.sources._encoding import HEAD, read_text
 from sonde.data.sources._fields import check_names
 from sonde.data.sources._files import reading
 from sonde.data.sources._within import open_within
+
+_ENDINGS = ((".", "!", "\u3002", "\uff01"), ("?", "\uff1f"))
+"""Signs behind statements and behind questions, also in Chinese and Japanese."""
 
 DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "bar", ",": "comma"}
 """What is tried, in this order, and what each is called."""
@@ -194,12 +197,18 @@ def has_header(lines: Sequence[Sequence[str]], missing: Collection[str]) -> bool
             if _NUMBER.fullmatch(cell):
                 return False
             words_head_numbers = words_head_numbers or cell not in missing
-        met_again = met_again or cell in below
+        met_again = met_again or cell in below or _is_one_more_sentence(cell, told)
     if words_head_numbers:
         return True
     if len(lines) == 1 and any(_NUMBER.fullmatch(cell) for cell in first):
         return False
     return "" not in first and len(set(first)) == len(first) and not met_again
+
+
+def _is_one_more_sentence(cell: str, below: Sequence[str]) -> bool:
+    """Whether it ends as a statement or a question does, and so do most below it."""
+    endings = next((signs for signs in _ENDINGS if cell.endswith(signs)), None)
+    return endings is not None and sum(text.endswith(endings) for text in below) > len(below) / 2
 
 
 def _split(head: str, delimiter: str, quote: str, is_whole: bool) -> list[list[str]]:

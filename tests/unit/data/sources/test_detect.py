@@ -49,6 +49,8 @@ def test_the_quote_encloses_fields(head: str, quote: str) -> None:
         ([["a", "b"]], True),
         ([["1", "b"]], False),
         ([["price"], ["?"], ["-1.5e3"], [".5"]], True),
+        ([["Go.", "Va !"], ["Hi.", "Salut !"], ["Run!", "Cours !"]], False),
+        ([["How was it?", "who"], ["Fine.", "Al"], ["Too long.", "Bo"]], True),
     ],
 )
 def test_a_header_is_told_from_the_values_below(lines: list[list[str]], expected: bool) -> None:
