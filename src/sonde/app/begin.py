@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sonde.contracts.data import Column, Source
@@ -66,9 +66,7 @@ def begin(
     plan = _planned(source, target, kind)
     if "task" not in plan:
         told = own.keys() - {"task.kind", "task.target"}
-        plan["task"] = (
-            _named_task(source, target, kind, is_silent=not told) if kind else _task(source, target)
-        )
+        plan["task"] = _named_task(source, target, kind, told) if kind else _task(source, target)
     return Recipe.parse(with_changes({"source": source, **plan}, own), where="options")
 
 
@@ -93,11 +91,21 @@ def _task(source: Source, target: str | None) -> dict[str, Any]:
 
 
 def _named_task(
-    source: Source, target: str | None, kind: str, *, is_silent: bool
+    source: Source, target: str | None, kind: str, told: Collection[str]
 ) -> dict[str, Any]:
     """A task of this kind, with its target where it has one, and what the one other column is.
 
     Where nothing else is said of the task, that may also be an option it can do without.
+
+    Args:
+        source: the data.
+        target: the column that was asked for, where one was.
+        kind: of the task.
+        told: other options that are given, as `task.margin`.
+
+    Raises:
+        UsageError: there is no target, or several columns could be what the task needs besides.
+        UnknownColumn: the data has no such column.
     """
     options = registry("task").load(kind).model_fields
     if "target" not in options:
@@ -116,7 +124,13 @@ def _named_task(
         named |= dict.fromkeys([option for option in needed if option != "target"], others[0])
     kinds = {field.name: field.kind for field in source.fields() if field.kind}
     alike = [other for other in others if kinds.get(other) == kinds.get(name, "")]
-    if is_silent and "source" in options.keys() - needed and len(alike) == 1:
+    open_still = [name for name in needed if name not in named and f"task.{name}" not in told]
+    if open_still:
+        raise UsageError(
+            f"which column is the {open_still[0]} of the task {kind!r}? Add  "
+            f"--set task.{open_still[0]}=NAME. Columns: {listed(others, 30)}"
+        )
+    if not told and "source" in options.keys() - needed and len(alike) == 1:
         named["source"] = alike[0]  # such as the pictures that are to be restored
     return named
 

@@ -70,6 +70,15 @@ def test_of_two_columns_the_other_one_is_translated(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_of_more_columns_the_one_to_be_translated_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("en,de,who\n" + "a dog,ein hund,al\n" * 3)
+    path = str(tmp_path / "pairs.csv")
+    with pytest.raises(UsageError, match=r"--set task\.source=NAME. Columns: en, who"):
+        begin(path, "de", task="translate")
+    recipe = begin(path, "de", task="translate", changes={"task.source": "en"})
+    assert recipe.dump()["task"]["source"] == "en"
+
+
 PAIRS = {
     f"{part}.{language}": "".join(f"{word} {part} {n}\n" for n in range(40))
     for part in ("train", "dev", "test")
