@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _JSON = ".json"
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".jsonl", ".ndjson", ".parquet", ".pq",
            ".arrow", ".arrows", ".feather", ".ipc")  # fmt: skip
+_TEXTS = (".txt", ".text", "")
+_BY_FILE = (None, "labelled-files", "labelled-lines")
+"""What forms a folder of texts may seem to have: that its files are of labels is not asked here."""
 _NO_JSON = "not JSON: {}. Give objects with named fields."
 
 
@@ -29,7 +32,7 @@ class Given:
 
     Attributes:
         rows: one mapping each; None where a task draws its own.
-        files: the picture of each row, where all are pictures.
+        files: the file of each row, where each is a picture or a text in a file.
     """
 
     rows: list[dict[str, Any]] | None
@@ -56,6 +59,9 @@ def given(task: Task, paths: Sequence[str]) -> Given:
             rows += _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin")
         elif path.lower().endswith(_JSON):
             rows += _from_json_file(path, task)
+        elif _is_text(task) and (texts := list(_texts(path))):
+            rows += [{task.given[0]: text} for text, _ in texts]
+            files += [file for _, file in texts]
         elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
             rows += _from_source(path, task)
         elif len(task.given) == 1:
@@ -96,6 +102,28 @@ def _pictures(path: str) -> Iterator[str]:
             "in it"
         )
     yield from sorted(found, key=natural)
+
+
+def _texts(path: str) -> Iterator[tuple[str, str]]:
+    """Text and file of every text file in a folder and those in it; one without a suffix is one.
+
+    Folders of another form, such as of translations, give nothing.
+    """
+    from sonde.data.guess import recognised
+    from sonde.data.sources._files import natural
+    from sonde.data.sources._walk import is_about
+
+    inside = Path(path)
+    found = [inside] if inside.is_file() and not inside.suffix and not recognised(path) else []
+    if inside.is_dir() and getattr(recognised(path), "kind", None) in _BY_FILE:
+        found = sorted(inside.rglob("*"), key=lambda file: natural(str(file)))
+    for file in found:
+        shown = file.is_file() and not file.name.startswith(".") and not is_about(file.name)
+        if shown and file.suffix.lower() in _TEXTS:
+            if text := _characters(str(file)).strip():
+                yield text, str(file)
+            else:
+                tell(f"{file}: no answer to what is empty")
 
 
 def _is_text(task: Task) -> bool:
@@ -169,7 +197,7 @@ def _from_source(path: str, task: Task) -> list[dict[str, Any]]:
     if _is_text(task) and isinstance(source, PlainText):
         found = _read(path, PlainText(path=path), ["text"])
         if not ends_so:
-            tell(f"{path}: each line is taken for a text")
+            tell(f"{path}: each line is taken for a text; in a folder each file is one")
         return [{given[0]: row["text"]} for row in found]
     known = {field.name for field in source.fields()}
     names = [name for name in given if name in known]

@@ -118,7 +118,16 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
         rows = given(task, [str(tmp_path / "rows.txt")]).rows
     assert rows == [{"en": "A boat, red."}, {"en": "a boat"}]
     assert [line.partition("rows.txt: ")[2] for line in told] == [
-        "no answer to what is empty, line 2", "each line is taken for a text"]  # fmt: skip
+        "no answer to what is empty, line 2",
+        "each line is taken for a text; in a folder each file is one",
+    ]
+    texts = {"b/2.txt": "A boat\n\nand another\n", "10": "one", "9.text": "two", "3.txt": " "}
+    letters = written(tmp_path / "letters", texts | {"README": "whose", "x.pdf": "%PDF"})
+    assert (found := given(task, [str(letters)])).rows == [
+        {"en": text} for text in ("two", "one", "A boat\n\nand another")
+    ]
+    assert found.files == [f"{letters}/{name}" for name in ("9.text", "10", "b/2.txt")]
+    assert given(task, [f"{letters}/10"]).rows == [{"en": "one"}]
     assert len(given(task, [f"{path}/test.en"]).rows or ()) == 40
     with pytest.raises(DataError, match=r"test\.de has none of the fields"):
         given(task, [f"{path}/test.de"])

@@ -57,11 +57,11 @@ class WordTable(InParts, Recognised):
 
     @classmethod
     def claim(cls, site: Site) -> Self | None:
-        """A table with a sentence, a word and a label in each row, by the names of its columns."""
+        """A table whose columns are called as a sentence, a word and its label are; or no label."""
         if not (site.is_file and site.path.lower().endswith(_ENDINGS)):
             return None
         source = cls(path=site.path)
-        return source if source._keys and source._label else None
+        return source if source._keys and (source._label or not source._labels) else None
 
     def plan(self, target: str | None = None) -> Mapping[str, Any]:
         """Words are labelled."""

@@ -79,6 +79,13 @@ def test_a_sentence_that_lacks_a_word_is_told(tmp_path: Path) -> None:
         read(WordTable(path=written(tmp_path / "b.csv", "sentence_id,word,tag\n1,,O\n")))
 
 
+def test_words_without_labels_are_to_be_answered(tmp_path: Path) -> None:
+    source = guess_source(written(tmp_path / "a.csv", "Sentence #,Word\n1,a\n1,b\n2,c\n"))
+    assert [row["tokens"] for row in read(source)[0]] == [["a", "b"], ["c"]]
+    with_more = written(tmp_path / "b.csv", "sentence,word,count\n1,a,2\n")
+    assert isinstance(guess_source(with_more), Table)
+
+
 def test_columns_may_be_named(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", "s,w,tag\n1,a,O\n2,b,X\n")
     assert isinstance(guess_source(path), Table)
