@@ -39,7 +39,7 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     Parameters
     ----------
     path
-        A table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one file or several by a
+        A table (CSV, TSV, also gzip), Parquet, Arrow or JSON rows, one file or several by a
         pattern such as 'sales/*.csv'; arrays (.npz); a folder, zip or tar.gz of pictures or of
         texts by label, or of translations; plain text, SQuAD's JSON, CoNLL's labelled words. Or a
         recipe: then its data, with its columns and its target.

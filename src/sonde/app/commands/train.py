@@ -47,7 +47,7 @@ def train(
     Parameters
     ----------
     path
-        A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON lines, one
+        A recipe (.yaml), or data: a table (CSV, TSV, also gzip), Parquet, Arrow or JSON rows, one
         file or several by a pattern such as 'sales/*.csv'; arrays (.npz); pictures in a folder,
         zip or tar.gz: one folder a class, or with boxes (VOC, COCO, YOLO, JSON lines, a table) or
         masks beside them, or named by a table; texts: plain (.txt), in a folder or file for each
