@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sonde.contracts.data import Column, Guess
+from sonde.core.errors import listed
 from sonde.core.registry import registry
 from sonde.data.columns._text import is_text, plain, shortened, to_numbers
 
@@ -145,4 +146,7 @@ def _noun(kind: pa.DataType) -> str:
     """What a field of this Arrow type holds, in words."""
     if isinstance(kind, pa.FixedShapeTensorType):
         return f"{kind.value_type} arrays of {' x '.join(map(str, kind.shape))}"
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        members = [kind.value_type.field(at).name for at in range(kind.value_type.num_fields)]
+        return f"lists of objects{f' ({listed(members)})' if members else ''}"
     return "text" if is_text(kind) else str(kind)

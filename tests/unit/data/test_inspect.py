@@ -209,6 +209,13 @@ def test_arrays_that_are_no_pictures_are_left_out_in_words() -> None:
     assert excluded == "float arrays of 28 x 28; no column kind reads float arrays of 28 x 28 yet"
 
 
+def test_lists_of_objects_are_left_out_in_words() -> None:
+    said = pa.array([[{"role": "user", "content": "hello"}]] * 3)
+    excluded = looked_at(messages=said).finding("messages").excluded
+    assert excluded is not None
+    assert excluded.startswith("lists of objects (role, content); no column kind reads")
+
+
 def test_a_long_source_is_looked_at_in_part() -> None:
     inspection = looked_at(rows_at_most=250, x=pa.array(rng.normal(size=1000)))
     assert (inspection.rows, inspection.complete) == (250, False)

@@ -5,8 +5,9 @@ Objects inside a row become dotted fields, `address.city`, as everywhere. What a
 - whole numbers, or numbers where one of them has a fraction or passes 64 bits;
 - true and false; texts;
 - a list of numbers, or a list of texts;
-- where numbers, truth values and texts stand in one field, all are texts, numbers in their
-  shortest form: 3.0 as `3`.
+- where numbers, truth values and texts stand in one field or one list, all are texts, numbers in
+  their shortest form: 3.0 as `3`;
+- a list of objects or of lists: how many there are, which no column reads.
 """
 
 from __future__ import annotations
@@ -118,7 +119,15 @@ def to_array(values: list[Any], kind: pa.DataType) -> pa.Array:
         values = [None if value is None else canonical(value) for value in values]
     elif pa.types.is_floating(kind):
         values = [None if value is None else _real(value) for value in values]
+    elif kind == _TEXTS:
+        values = [None if value is None else list(map(_text, value)) for value in values]
+    elif kind == _OBJECTS:
+        values = [None if value is None else [{}] * len(value) for value in values]
     return pa.array(values, kind)
+
+
+def _text(item: Any) -> str | None:
+    return None if item is None else canonical(item)
 
 
 def _real(number: float) -> float:
@@ -210,12 +219,17 @@ def _kind(value: Any) -> str:
         return single
     if not isinstance(value, list):
         return "object"
-    inner = {_SINGLE.get(type(item), "other") for item in value if item is not None}
+    inner = {_SINGLE.get(type(item), "object") for item in value if item is not None}
     if not inner:
         return "empty list"
-    return f"list of {inner.pop()}s" if len(inner) == 1 and "other" not in inner else "mixed list"
+    if len(inner) == 1:
+        return f"list of {inner.pop()}s"
+    return "mixed list" if "object" in inner else "list of texts"
 
 
+_SINGLES = {"list of numbers", "list of texts", "list of truth values"}
+_TEXTS = pa.list_(pa.string())
+_OBJECTS = pa.list_(pa.struct([]))
 _TYPES = {
     frozenset(): pa.null(),
     frozenset({"whole"}): pa.int64(),
@@ -224,7 +238,8 @@ _TYPES = {
     frozenset({"truth value"}): pa.bool_(),
     frozenset({"empty list"}): pa.list_(pa.float64()),
     frozenset({"list of numbers"}): pa.list_(pa.float64()),
-    frozenset({"list of texts"}): pa.list_(pa.string()),
+    frozenset({"list of texts"}): _TEXTS,
+    frozenset({"list of objects"}): _OBJECTS,
 }
 """Kinds that stand in one field -> its type."""
 
@@ -234,11 +249,12 @@ def _type(path: str, name: str, met: Mapping[str, str]) -> pa.DataType:
     kinds = frozenset(met)
     if kinds <= {"whole", "real", "truth value", "text"}:
         return _TYPES.get(kinds, pa.string())
-    found = _TYPES.get(kinds - {"empty list"} or kinds)
+    lists = kinds - {"empty list"}
+    found = _TYPES.get(lists or kinds, _TEXTS if lists <= _SINGLES else None)
     if found is not None:
         return found
     told = ", ".join(f"{kind} in {where}" for kind, where in met.items())
     raise DataError(
-        f"{path}: field {name!r} holds {told}; expected single values, or lists of numbers or "
-        "of texts alone."
+        f"{path}: field {name!r} holds {told}; expected single values, or lists of numbers, of "
+        "texts or of objects alone."
     )

@@ -97,9 +97,11 @@ def test_what_is_no_list_of_rows_is_refused(text: str, message: str, tmp_path: P
 def test_lines_are_lines_whatever_they_begin_with(tmp_path: Path) -> None:
     lines = "".join(f'{{"n": {n}, "a": "b"}}\n' for n in range(3))
     assert len(read(written(tmp_path / "a.json", lines))) == 3
-    nested = '{"a": [{"b": 1}]}\n{"a": [{"b": 2}]}\n'
+    nested = '{"a": [{"b": 1}]}\n{"a": [{"b": 2}, {}]}\n'
     for name in ("a.json", "a.jsonl"):
-        with pytest.raises(DataError, match="'a' holds mixed list in line 1"):
-            read(written(tmp_path / name, nested))
+        assert read(written(tmp_path / name, nested)) == [{"a": [{}]}, {"a": [{}, {}]}]
+    mixed = '{"a": ["x", 3.0, null]}\n{"a": [true, false]}\n{"a": [2.5]}\n'
+    texts = [["x", "3", None], ["true", "false"], ["2.5"]]
+    assert read(written(tmp_path / "a.jsonl", mixed)) == [{"a": row} for row in texts]
     with pytest.raises(UsageError, match="neither a recipe"):
         read(written(tmp_path / "a.json", '{\n "a": 1\n}\n'))
