@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import uuid
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,12 +65,8 @@ class Entries:
         self.root = root or cache_folder()
         self.folder = self.root / data[:20]
         with writing(self.folder):
-            self._lock = _hold(self.folder)
-
-    def __del__(self) -> None:
-        """Let others evict."""
-        if hasattr(self, "_lock"):
-            os.close(self._lock)
+            lock = _hold(self.folder)
+        weakref.finalize(self, os.close, lock)  # lets others evict; also as Python ends
 
     def index(self, name: str) -> Any | None:
         """What the writer of an entry noted of it, or None where there is no such entry."""

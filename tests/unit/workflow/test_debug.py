@@ -19,6 +19,7 @@ from sonde.app.commands.train import train
 from sonde.core.text import from_json, to_yaml
 from sonde.workflow import _checks, _trial
 from sonde.workflow._labels import wrong_labels
+from sonde.workflow._trial import trial
 from sonde.workflow.debug import Diagnosis
 
 ROWS = 300
@@ -73,6 +74,16 @@ def test_a_learning_rate_of_ten_is_found() -> None:
     assert not finding(found, "steps").ok or not finding(found, "16 rows").ok
     assert "learning rate" in str(found) or "rate" in str(found)
     assert not found.is_well
+
+
+def test_fewer_rows_are_tried_for_longer_before_anything_is_said() -> None:
+    """One recipe learns slowly; another would not learn a single row in any time."""
+    with trial(recipe(rate=3e-3), rows()) as made:
+        slow = _checks.one_batch(made, 40)
+    assert slow.ok and slow.said.count("the best there is") == 2
+    assert "; 4 rows: loss from" in slow.said and "in 160 steps" in slow.said
+    with trial(recipe(rate=1e-6), rows()) as made:
+        assert not _checks.one_batch(made, 40).ok
 
 
 def test_dead_units_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
