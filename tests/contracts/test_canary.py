@@ -29,11 +29,12 @@ from sonde.core.registry import registry
 from sonde.core.text import from_json, to_json
 from sonde.data.columns._places import UNREADABLE
 from sonde.data.memory import as_source
+from sonde.data.source_rows import SourceRows
 from sonde.data.sources.arrays import Arrays
 from sonde.data.sources.folder import Folder
 from sonde.data.sources.table import Table
 from sonde.run.directory import RunDirectory, claim
-from sonde.workflow.prepare import SourceRows, prepare
+from sonde.workflow.prepare import prepare
 from tests.contracts._loud_sources import ASKED_OF_A_FORM, OF_A_FORM, loud_picture, picture
 
 ROWS = 60

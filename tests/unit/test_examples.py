@@ -81,7 +81,7 @@ def test_its_data_has_every_field_it_reads(
 def test_mnist_keeps_54_000_rows_to_train(
     shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sonde.workflow.prepare import SourceRows
+    from sonde.data.source_rows import SourceRows
 
     monkeypatch.setenv("SONDE_DATA", str(shared_data))
     recipe = read(ROOT / "examples" / "mnist-cnn.yaml")

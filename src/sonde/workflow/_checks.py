@@ -117,7 +117,8 @@ def one_batch(made: Trial, steps: int) -> Finding:
         False,
         "; ".join(told),
         "they are not learned by heart: take another learning rate (sonde train "
-        "--find-learning-rate), a larger model, or less regularisation",
+        "--find-learning-rate), a larger model, or less regularisation; where much is asked of a "
+        "row, such as many boxes, it may only need longer",
     )
 
 

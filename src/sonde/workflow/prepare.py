@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sonde.contracts.data import Assignment, Column, RowError, Source, Split, World
+from sonde.contracts.data import Assignment, Column, Source, Split, World
 from sonde.contracts.model import Blueprint
 from sonde.contracts.recipe import Recipe
 from sonde.contracts.task import Task
@@ -24,6 +24,7 @@ from sonde.core.port import PART, Port
 from sonde.core.spec import split_arrays
 from sonde.core.text import to_json, to_yaml
 from sonde.data.inspect import Inspection, infer_columns, inspect_source
+from sonde.data.source_rows import SourceRows
 from sonde.data.sources._files import located
 from sonde.data.splits.given import Given
 from sonde.data.splits.group import Group
@@ -44,33 +45,6 @@ from sonde.workflow.divide import divide, refuse_suspects
 
 MOST_BAD = 0.01
 """Part of the rows that may be unreadable; above it a run refuses to start."""
-
-
-@dataclass
-class SourceRows:
-    """The rows of a source as a split sees them; scanned once for the count, then by field."""
-
-    source: Source
-    errors: list[RowError] = field(default_factory=list)
-    _count: int | None = None
-    _fields: dict[str, pa.ChunkedArray] = field(default_factory=dict)
-
-    @property
-    def count(self) -> int:
-        """The number of readable rows."""
-        if self._count is None:
-            first = [f.name for f in self.source.fields()][:1]
-            self._count = sum(c.num_rows for c in self.source.scan(first, self.errors.append))
-        return self._count
-
-    def field(self, name: str) -> pa.ChunkedArray:
-        """(N,) raw values of one field."""
-        if name not in self._fields:
-            check_fields(self.source, [name])
-            kind = next(f.type for f in self.source.fields() if f.name == name)
-            chunks = [chunk.column(name) for chunk in self.source.scan([name])]
-            self._fields[name] = pa.chunked_array(chunks, kind)
-        return self._fields[name]
 
 
 @dataclass(frozen=True)

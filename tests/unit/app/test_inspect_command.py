@@ -54,6 +54,33 @@ def test_what_gives_the_target_away_is_left_out_where_the_recipe_takes_it(
     assert "accept" not in capsys.readouterr().out
 
 
+COPIES = """
+source: {kind: table, path: copies.csv}
+split: {kind: SPLIT}
+columns: {text: {kind: text}, label: category}
+task: {kind: classification, target: label}
+"""
+
+
+def test_near_copies_that_the_recipes_split_keeps_together_are_no_leak(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = [" ".join(f"word{n}of{who}" for n in range(12)) + f" {more}"
+            for who in range(40) for more in ("again", "twice")]  # fmt: skip
+    rows = [f"{text},{'ab'[n % 2]},g{n // 2}" for n, text in enumerate(said)]
+    Path("copies.csv").write_text("\n".join(["text,label,who", *rows, ""]))
+    told = {}
+    for split in ("random", "group, by: who"):
+        Path("recipe.yaml").write_text(COPIES.replace("SPLIT", split))
+        assert cli.run(["inspect", "recipe.yaml", "--json"]) == 0
+        told[split] = [one["kind"] for one in json.loads(capsys.readouterr().out)["audit"]]
+    assert [kind for kind in told["random"] if "copies" in kind or "texts" in kind]
+    assert not [kind for kind in told["group, by: who"] if "copies" in kind or "texts" in kind]
+    Path("recipe.yaml").write_text(COPIES.replace("SPLIT", "group, by: nobody"))
+    assert cli.run(["inspect", "recipe.yaml"]) == 0
+    assert "the recipe's split cannot be made" in capsys.readouterr().err
+
+
 def test_programs_are_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["inspect", "recipe.yaml", "--json"])
     told = json.loads(capsys.readouterr().out)

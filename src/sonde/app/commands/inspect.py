@@ -10,7 +10,7 @@ from sonde.app.output import emit
 from sonde.core.errors import UsageError, counted
 
 if TYPE_CHECKING:
-    from sonde.contracts.data import Column, Source
+    from sonde.contracts.data import Column, Source, Split
     from sonde.contracts.recipe import Recipe
 
 
@@ -23,6 +23,7 @@ class _Asked(NamedTuple):
         columns: that are declared, by whoever says the task.
         accept: fields that are taken whatever they look like.
         is_chosen: whether a recipe says all this.
+        split: how a recipe divides the rows, where it says so.
     """
 
     source: Source
@@ -31,6 +32,7 @@ class _Asked(NamedTuple):
     columns: Mapping[str, Column] | None = None
     accept: Sequence[str] = ()
     is_chosen: bool = False
+    split: Split | None = None
 
 
 def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> None:
@@ -61,7 +63,7 @@ def inspect(path: str, /, *, target: str | None = None, json: bool = False) -> N
     if asked.columns is not None:
         who = "the recipe" if asked.is_chosen else "the data's form"
         inspection = inspection.declared(asked.columns, targets, who)
-    concerns = audit_unsplit(source, inspection, target)
+    concerns = audit_unsplit(source, inspection, target, asked.split)
     if json:
         audit = [one.dump() for one in concerns]
         emit(as_json(inspection, target) | {"task": task, "audit": audit})
@@ -96,7 +98,8 @@ def _of_recipe(path: str, target: str | None) -> _Asked:
     if isinstance(recipe.source, World):
         raise UsageError(f"{path}: its source is acted in and has no rows, expected one of data")
     task, target = recipe.task.dump(), _field_of(recipe)
-    return _Asked(recipe.source, target, task, recipe.columns, recipe.accept, is_chosen=True)
+    chosen = _Asked(recipe.source, target, task, recipe.columns, recipe.accept, is_chosen=True)
+    return chosen._replace(split=recipe.split)
 
 
 def _field_of(recipe: Recipe) -> str | None:

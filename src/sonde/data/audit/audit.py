@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sonde.contracts.data import Assignment, Column, Source, World
+from sonde.contracts.data import Assignment, Column, Source, Split, World
+from sonde.core.errors import SondeError
+from sonde.core.notice import say
 from sonde.core.port import PART
 from sonde.data._findings import is_bulky
 from sonde.data.audit.concern import Concern
@@ -21,6 +23,7 @@ from sonde.data.audit.looked_at import LookedAt
 from sonde.data.audit.near_copies import copied_pictures, copied_texts
 from sonde.data.inspect import Inspection
 from sonde.data.memory import Memory
+from sonde.data.source_rows import SourceRows
 from sonde.data.splits.given import Given
 
 _CHECKS = (
@@ -37,10 +40,19 @@ _CHECKS = (
 _GRAVITY = ("leak", "doubt", "note")
 
 
-def audit_unsplit(source: Source, inspection: Inspection, target: str | None) -> list[Concern]:
-    """What can be seen before anything is divided, with the columns that would be taken.
+def audit_unsplit(
+    source: Source, inspection: Inspection, target: str | None, split: Split | None = None
+) -> list[Concern]:
+    """What can be seen before anything is learned, with the columns that would be taken.
 
-    Where files say which rows are to test, that is the split that is looked at.
+    Where nobody says how rows are divided, and files say which rows are to test, that is the split
+    that is looked at.
+
+    Args:
+        source: of the rows.
+        inspection: of the source.
+        target: the field to be predicted, where one is named.
+        split: as a recipe says it; its first fold is looked at.
     """
     columns = {
         item.field: Column.parse({"kind": item.kind, **item.options}).named(item.field)
@@ -48,10 +60,19 @@ def audit_unsplit(source: Source, inspection: Inspection, target: str | None) ->
         if item.kind is not None and (item.field == target or not item.excluded)
     }
     targets = (target,) if target in columns else ()
-    parts = _own_parts(source)
-    split = Given() if parts else None
+    parts = _own_parts(source) if split is None else _divided(split, source)
+    split = (split or Given()) if parts else None
     seen = source if parts else _in_memory(source, inspection)
     return audit(LookedAt(seen, columns, targets, split, parts, early=True))
+
+
+def _divided(split: Split, source: Source) -> Assignment | None:
+    """The first fold, of a recipe that is still being written; why it cannot be made is told."""
+    try:
+        return next(iter(split.folds(SourceRows(source))))
+    except SondeError as error:
+        say(f"the recipe's split cannot be made: {error}")
+        return None
 
 
 def _in_memory(source: Source, inspection: Inspection) -> Source:

@@ -11,10 +11,10 @@ import pytest
 
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, StorageError
+from sonde.data.source_rows import SourceRows
 from sonde.data.sources import _files
 from sonde.data.sources.plain_text import PlainText
 from sonde.data.splits.time import Time
-from sonde.workflow.prepare import SourceRows
 
 
 def read(source: PlainText) -> tuple[list[str], list[int], list[RowError]]:
