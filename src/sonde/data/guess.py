@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -36,8 +37,6 @@ from sonde.data.sources.table import Table
 
 _HEAD = 4096
 """Bytes at a file's start that tell its format."""
-
-_MARK = b"\xef\xbb\xbf"  # of UTF-8
 
 _NO_TABLES = {
     ".npy": "one array; name it in a recipe:  source: {kind: arrays, train: {x: FILE}}",
@@ -129,7 +128,7 @@ def _row_files(path: str) -> type[RowFiles] | None:
     """The format of a file of typed rows, by its first bytes, else by its name."""
     if check_file(path):
         with open_file(path) as file, reading(path):
-            head = file.read(_HEAD).removeprefix(_MARK).lstrip()
+            head = file.read(_HEAD).removeprefix(BOM_UTF8).lstrip()
         for kind in formats():
             if kind.claims(path, head):
                 return kind

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
-from typing import IO, Any
+from itertools import chain
+from typing import Any
 
 import pyarrow as pa
 
@@ -24,10 +25,9 @@ from sonde.contracts.data import RowError
 from sonde.core.errors import DataError
 from sonde.core.text import is_unicode
 from sonde.data.sources._csv import place, shorten
-from sonde.data.sources._files import CHUNK, reading
 from sonde.data.sources._json_items import before_items, items
 from sonde.data.sources._values import canonical
-from sonde.data.sources._within import open_within
+from sonde.data.sources._within import chunks
 
 Flat = dict[str, Any]
 """A row: dotted field -> number, truth value, text, list or None."""
@@ -51,27 +51,19 @@ def read_objects(path: str, tell: Tell) -> Iterator[tuple[str, Flat]]:
         DataError: it is empty, of another form, or a line is longer than `LONGEST`.
     """
     count = 0
-    with open_within(path) as file:
-        head = b"".join(islice(_blocks(path, file), 1)).removeprefix(b"\xef\xbb\xbf")
-        blocks = _blocks(path, file)
-        begin = before_items(path, head)
-        if begin is None:
-            word, found = "line", _lines(path, chain([head], blocks))
-        else:
-            word, found = "item", items(path, begin, chain([head[len(begin) :]], blocks), LONGEST)
-        for number, text in enumerate(found, start=1):
-            where = f"{word} {number}"
-            if not text.strip():
-                tell(
-                    RowError(number, "an empty row", "an object", f"{path}, {where}", harmless=True)
-                )
-                continue
-            count += 1
-            try:
-                yield where, _flat(text)
-            except ValueError as problem:
-                got = shorten(text.decode(errors="backslashreplace").strip())
-                tell(RowError(number, got, f"a JSON object ({problem})", f"{path}, {where}"))
+    word, found = _pieces(path)
+    for number, text in enumerate(found, start=1):
+        where = f"{word} {number}"
+        at = f"{path}, {where}"
+        if not text.strip():
+            tell(RowError(number, "an empty row", "an object", at, harmless=True))
+            continue
+        count += 1
+        try:
+            yield where, _flat(text)
+        except ValueError as problem:
+            got = shorten(text.decode(errors="backslashreplace").strip())
+            tell(RowError(number, got, f"a JSON object ({problem})", at))
     if not count:
         raise DataError(f"{path}: the file is empty, expected a JSON object on each line")
 
@@ -137,14 +129,14 @@ def _real(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _blocks(path: str, file: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of a file, block by block."""
-    while True:
-        with reading(path):
-            block = file.read(CHUNK)
-        if not block:
-            return
-        yield block
+def _pieces(path: str) -> tuple[str, Iterator[bytes]]:
+    """What a file is made of, lines or items, and each of them as it stands there."""
+    blocks = chunks(path)
+    head = next(blocks, b"").removeprefix(BOM_UTF8)
+    begin = before_items(path, head)
+    if begin is None:
+        return "line", _lines(path, chain([head], blocks))
+    return "item", items(path, begin, chain([head[len(begin) :]], blocks), LONGEST)
 
 
 def _lines(path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:

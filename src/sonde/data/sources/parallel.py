@@ -14,6 +14,7 @@ called by part and language like these, needs no recipe: `--target de` says into
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain, islice, zip_longest
@@ -38,8 +39,6 @@ Files = Annotated[dict[str, str], Field(min_length=1)]
 
 _MOST = 1 << 20
 """Bytes of a line at most: what has no line ends is no file of lines."""
-
-_MARK = b"\xef\xbb\xbf"
 
 
 class Parallel(Recognised):
@@ -200,7 +199,7 @@ def _lines(path: str, file: BinaryIO) -> Iterator[bytes]:
             raise DataError(
                 f"{path}, line {number:,}: longer than {_MOST:,} bytes, expected a text per line"
             )
-        yield line.removeprefix(_MARK if number == 1 else b"").rstrip(b"\r\n")
+        yield line.removeprefix(BOM_UTF8 if number == 1 else b"").rstrip(b"\r\n")
 
 
 def _texts(path: str, lines: Sequence[tuple[int, bytes | None]]) -> pa.Array:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, UsageError
 from sonde.data.guess import guess_source
-from sonde.data.sources import _json_lines
+from sonde.data.sources import _within
 from sonde.data.sources._json_items import before_items, items
 from sonde.data.sources.jsonl import Jsonl
 
@@ -44,7 +44,7 @@ def test_rows_may_stand_in_one_list(
     assert isinstance(source, Jsonl)
     expected = [{"text": row["text"], "of.city": ("Bath" if "of" in row else None)} for row in ROWS]
     assert read(path) == expected
-    monkeypatch.setattr(_json_lines, "CHUNK", 60)  # as little as tells the form
+    monkeypatch.setattr(_within, "CHUNK", 60)  # as little as tells the form
     assert read(path) == expected
 
 
