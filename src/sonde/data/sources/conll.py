@@ -212,6 +212,7 @@ def _tells_stretches(head: str) -> bool:
     widths = {len(row) for row in rows}
     sure = len(rows) >= _ENOUGH and len(rows) < len(whole) and len(widths) == 1 and min(widths) > 1
     labels = {row[-1] for row in rows}
+    sure = sure and not all(row[0].endswith(",") for row in rows)  # a table with commas
     return sure and len(labels) > 1 and all(map(_STRETCH.fullmatch, labels))
 
 

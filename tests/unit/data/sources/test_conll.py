@@ -64,7 +64,8 @@ def test_stretches_are_told_by_their_labels(tmp_path: Path) -> None:
     sentence |= {"labels": ["B-ORG", "O", "B-MISC", "I-MISC"]}
     assert rows(tmp_path / "train.txt") == (3 * [sentence], [])
     assert rows(tmp_path) == (9 * [sentence], [])
-    for text in (2 * WORDS, 3 * WORDS + "one more\n", 3 * WORDS.replace("B-MISC", "misc")):
+    others = (WORDS.replace("B-MISC", "misc"), WORDS.replace(" ", ", "))
+    for text in (2 * WORDS, 3 * WORDS + "one more\n", *(3 * other for other in others)):
         (tmp_path / "other.txt").write_text(text)
         assert not isinstance(guess_source(str(tmp_path / "other.txt")), Conll)
 
