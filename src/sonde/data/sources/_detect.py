@@ -10,6 +10,8 @@ The rules, each of which an option of the source overrides:
 - header: no, where a number heads a column of numbers; yes, where words head a column of numbers.
   Where no column holds numbers: yes, unless a cell of the first line is blank, stands twice in
   it, is met again below in its own column, or is a sentence as those below it are.
+- a blank cell of the header: c1, c2, ... by its place, where pandas wrote the number of the row, or
+  where most below is blank as well, as behind a comma at each line's end. Else it is refused.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def find_layout(path: str, dialect: Dialect, like: Sequence[str] | None = None) 
     if header is None:
         is_alike = like is not None and set(first) == set(like)
         header = not dialect.names and (is_alike or has_header(lines, dialect.missing))
-    names = dialect.names or (first if header else _numbered(lines))
+    names = dialect.names or (_with_places(first, lines) if header else _numbered(lines))
     check_names(path, names)
     _check_width(path, len(names), lines[1:] if header else lines, dialect.names is not None)
     skip = every.index(lines[0]) + 1 if header else 0
@@ -197,12 +199,31 @@ def has_header(lines: Sequence[Sequence[str]], missing: Collection[str]) -> bool
             if _NUMBER.fullmatch(cell):
                 return False
             words_head_numbers = words_head_numbers or cell not in missing
-        met_again = met_again or cell in below or _is_one_more_sentence(cell, told)
+        again = cell != "" and (cell in below or _is_one_more_sentence(cell, told))
+        met_again = met_again or again
     if words_head_numbers:
         return True
     if len(lines) == 1 and any(_NUMBER.fullmatch(cell) for cell in first):
         return False
-    return "" not in first and len(set(first)) == len(first) and not met_again
+    named = [cell for place, cell in enumerate(first) if cell or not _needs_none(lines, place)]
+    return "" not in named and len(set(named)) == len(named) and not met_again
+
+
+def _with_places(first: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The names of a header; a column that needs none is called by its place."""
+    return tuple(
+        f"c{place + 1}" if not cell and _needs_none(lines, place) else cell
+        for place, cell in enumerate(first)
+    )
+
+
+def _needs_none(lines: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a column is mostly blank, or the first one that counts the rows from 0 or 1."""
+    below = [line[place].strip() for line in lines[1:] if len(line) > place]
+    counts = [[str(number + begin) for number in range(len(below))] for begin in (0, 1)]
+    return 2 * sum(map(bool, below)) < len(below) or (
+        place == 0 and below in counts and below != []
+    )
 
 
 def _is_one_more_sentence(cell: str, below: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sonde.core.errors import DataError
 from sonde.data.sources._detect import Dialect, find_delimiter, find_layout, find_quote, has_header
 
 MISSING = frozenset(("", "?"))
@@ -49,6 +50,9 @@ def test_the_quote_encloses_fields(head: str, quote: str) -> None:
         ([["a", "b"]], True),
         ([["1", "b"]], False),
         ([["price"], ["?"], ["-1.5e3"], [".5"]], True),
+        ([["", "text"], ["0", "hello"], ["1", "there"]], True),
+        ([["v1", "v2", ""], ["ham", "Ok", ""], ["spam", "Win", ""], ["ham", "or", "so"]], True),
+        ([["v1", ""], ["ham", "Ok"], ["spam", "Win"]], False),
         ([["Go.", "Va !"], ["Hi.", "Salut !"], ["Run!", "Cours !"]], False),
         ([["How was it?", "who"], ["Fine.", "Al"], ["Too long.", "Bo"]], True),
     ],
@@ -79,3 +83,16 @@ def test_blank_lines_above_the_header_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\n\na,b\n1,2\n")
     assert find_layout(str(path), Dialect()).skip == 3
+
+
+def test_columns_that_need_no_name_are_called_by_their_place(tmp_path: Path) -> None:
+    """As pandas writes its index, and as commas at each line's end make one more column."""
+    path = tmp_path / "t.csv"
+    path.write_text(",x,label,\n0,1.5,a,\n1,2.5,b,\n2,0.5,a,note\n")
+    assert find_layout(str(path), Dialect()).names == ("c1", "x", "label", "c4")
+    path.write_text(",c1\n0,1.5\n1,2.5\n")
+    with pytest.raises(DataError, match="'c1' stands more than once"):
+        find_layout(str(path), Dialect())
+    path.write_text(",x\n5,1.5\n3,2.5\n")
+    with pytest.raises(DataError, match="column 1 of 2 has no name"):
+        find_layout(str(path), Dialect())
