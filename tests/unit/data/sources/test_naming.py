@@ -114,6 +114,16 @@ def test_a_typed_table_in_an_archive_names_pictures_too(tmp_path: Path) -> None:
         assert (len(rows), [error.got for error in told]) == (ROWS - 1, ["gone.png"])
 
 
+def test_a_list_of_objects_names_pictures_too(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(ROWS)]
+    pictures(tmp_path / "images", names)
+    rows = [{"file": name, "label": "ab"[n % 2]} for n, name in enumerate(names)]
+    (tmp_path / "labels.json").write_text(json.dumps(rows, indent=1))
+    source = guess_source(str(tmp_path / "labels.json"))
+    assert isinstance(source, Folder)
+    assert read(source, "file") == [str(tmp_path / "images" / name) for name in names]
+
+
 def test_a_value_of_another_type_than_in_training_is_told(tmp_path: Path) -> None:
     for part in ("train", "test"):
         pictures(tmp_path, [f"{part}/{number}.png" for number in range(ROWS)])
