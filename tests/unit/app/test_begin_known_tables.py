@@ -68,6 +68,12 @@ def test_of_several_labels_one_is_asked_for(tmp_path: Path) -> None:
     assert recipe.task.targets == ("pos_tags",)
 
 
+def test_lists_of_numbers_are_no_labels(tmp_path: Path) -> None:
+    rows = [{"tokens": ["a", "b"], "weights": [0.5, 0.1], "label": "yn"[n % 2]} for n in range(20)]
+    path = write(tmp_path / "a.parquet", rows)
+    assert begin(path, None).task.kind == begin(path, "label").task.kind == "classification"
+
+
 @pytest.mark.parametrize(
     "feature",
     [

@@ -58,6 +58,10 @@ def plan_of(
     if types.keys() >= {"question", "context"} and lists.keys() >= {_ANSWERS, _STARTS}:
         return questions(_ANSWERS, _STARTS, parted=parted)
     tokens = next((name for name in _WORDS if pa.types.is_string(lists.get(name, pa.null()))), None)
-    labels = [name for name in lists if name != tokens]
+    labels = [
+        name
+        for name, kind in lists.items()
+        if name != tokens and (pa.types.is_string(kind) or pa.types.is_integer(kind))
+    ]
     chosen = [name for name in labels if target in (None, name)]
     return labelled_words(tokens, chosen[0]) if tokens and len(chosen) == 1 else {}
