@@ -11,7 +11,8 @@ The rules, each of which an option of the source overrides:
   Where no column holds numbers: yes, unless a cell of the first line is blank, stands twice in
   it, is met again below in its own column, or is a sentence as those below it are.
 - a blank cell of the header: c1, c2, ... by its place, where pandas wrote the number of the row, or
-  where most below is blank as well, as behind a comma at each line's end. Else it is refused.
+  where most below it is blank as well and no name follows, as behind a comma at each line's end.
+  Else it is refused.
 """
 
 from __future__ import annotations
@@ -218,12 +219,14 @@ def _with_places(first: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[
 
 
 def _needs_none(lines: Sequence[Sequence[str]], place: int) -> bool:
-    """Whether a column is mostly blank, or the first one that counts the rows from 0 or 1."""
+    """Whether a column is mostly blank and one of the last, or counts the rows and is the first."""
     below = [line[place].strip() for line in lines[1:] if len(line) > place]
+    if not any(cell.strip() for cell in lines[0][place:]) and 2 * sum(map(bool, below)) < len(
+        below
+    ):
+        return True
     counts = [[str(number + begin) for number in range(len(below))] for begin in (0, 1)]
-    return 2 * sum(map(bool, below)) < len(below) or (
-        place == 0 and below in counts and below != []
-    )
+    return place == 0 and below != [] and below in counts
 
 
 def _is_one_more_sentence(cell: str, below: Sequence[str]) -> bool:

@@ -53,6 +53,7 @@ def test_the_quote_encloses_fields(head: str, quote: str) -> None:
         ([["", "text"], ["0", "hello"], ["1", "there"]], True),
         ([["v1", "v2", ""], ["ham", "Ok", ""], ["spam", "Win", ""], ["ham", "or", "so"]], True),
         ([["v1", ""], ["ham", "Ok"], ["spam", "Win"]], False),
+        ([["Smith", "", "Bath"], ["Jones", "", "York"], ["Brown", "Al", "Ely"]], False),
         ([["Go.", "Va !"], ["Hi.", "Salut !"], ["Run!", "Cours !"]], False),
         ([["How was it?", "who"], ["Fine.", "Al"], ["Too long.", "Bo"]], True),
     ],
