@@ -59,7 +59,7 @@ def given(task: Task, paths: Sequence[str]) -> Given:
             rows += _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin")
         elif path.lower().endswith(_JSON):
             rows += _from_json_file(path, task)
-        elif _is_text(task) and (texts := list(_texts(path))):
+        elif _is_text(task) and (texts := list(_texts(path, task.given[0]))):
             rows += [{task.given[0]: text} for text, _ in texts]
             files += [file for _, file in texts]
         elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
@@ -104,17 +104,21 @@ def _pictures(path: str) -> Iterator[str]:
     yield from sorted(found, key=natural)
 
 
-def _texts(path: str) -> Iterator[tuple[str, str]]:
+def _texts(path: str, name: str) -> Iterator[tuple[str, str]]:
     """Text and file of every text file in a folder and those in it; one without a suffix is one.
 
-    Folders of another form, such as of translations, give nothing.
+    Folders of another form, such as of translations, give nothing, nor does a file of rows.
     """
-    from sonde.data.guess import recognised
+    from sonde.data.guess import guess_source, recognised
     from sonde.data.sources._files import natural
     from sonde.data.sources._walk import is_about
+    from sonde.data.sources.table import Table
 
-    inside = Path(path)
-    found = [inside] if inside.is_file() and not inside.suffix and not recognised(path) else []
+    inside, found = Path(path), []
+    if inside.is_file() and not inside.suffix:
+        source = guess_source(path)  # which takes for a table what is nothing else
+        is_text = isinstance(source, Table) and name not in {f.name for f in source.fields()}
+        found = [inside] if is_text else []
     if inside.is_dir() and getattr(recognised(path), "kind", None) in _BY_FILE:
         found = sorted(inside.rglob("*"), key=lambda file: natural(str(file)))
     for file in found:

@@ -128,6 +128,8 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
     ]
     assert found.files == [f"{letters}/{name}" for name in ("9.text", "10", "b/2.txt")]
     assert given(task, [f"{letters}/10"]).rows == [{"en": "one"}]
+    (tmp_path / "rows").write_text('{"en": "a boat"}\n')
+    assert given(task, [str(tmp_path / "rows")]).rows == [{"en": "a boat"}]
     assert len(given(task, [f"{path}/test.en"]).rows or ()) == 40
     with pytest.raises(DataError, match=r"test\.de has none of the fields"):
         given(task, [f"{path}/test.de"])
