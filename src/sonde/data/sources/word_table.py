@@ -19,6 +19,7 @@ from sonde.contracts.data import Field as RawField
 from sonde.contracts.data import RowError
 from sonde.core.errors import DataError, UnknownColumn, listed
 from sonde.core.port import PART
+from sonde.data.sources._advice import TABLES
 from sonde.data.sources._fields import select, with_part
 from sonde.data.sources._in_parts import InParts, ignore
 from sonde.data.sources._plans import labelled_words
@@ -29,7 +30,6 @@ from sonde.data.sources.table import Table
 _SENTENCES = ("sentence #", "sentence_id", "sentence id", "sent_id", "sentence_idx", "sentence")
 _WORDS = ("word", "token", "words", "tokens")
 _LABELS = ("tag", "ner_tag", "ner", "label", "labels", "tags", "iob", "bio")
-_ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _TOKENS = "tokens"
 
 
@@ -43,7 +43,7 @@ class _Sentence(NamedTuple):
 class WordTable(InParts, Recognised):
     """Rows with `tokens` and a list of equal length for every other column; files are parts."""
 
-    endings: ClassVar[Collection[str]] = frozenset(_ENDINGS)
+    endings: ClassVar[Collection[str]] = frozenset(TABLES)
     untitled: ClassVar[str] = "words"
     scan_version: ClassVar[int | None] = 1
 
@@ -58,7 +58,7 @@ class WordTable(InParts, Recognised):
     @classmethod
     def claim(cls, site: Site) -> Self | None:
         """A table whose columns are called as a sentence, a word and its label are; or no label."""
-        if not (site.is_file and site.path.lower().endswith(_ENDINGS)):
+        if not (site.is_file and site.path.lower().endswith(TABLES)):
             return None
         source = cls(path=site.path)
         return source if source._keys and (source._label or not source._labels) else None
