@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _JSON = ".json"
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".jsonl", ".ndjson", ".parquet", ".pq",
            ".arrow", ".arrows", ".feather", ".ipc")  # fmt: skip
-_TEXTS = (".txt", ".text", "")
 _BY_FILE = (None, "labelled-files", "labelled-lines")
 """What forms a folder of texts may seem to have: that its files are of labels is not asked here."""
 _NO_JSON = "not JSON: {}. Give objects with named fields."
@@ -32,7 +31,7 @@ class Given:
 
     Attributes:
         rows: one mapping each; None where a task draws its own.
-        files: the file of each row, where each is a picture or a text in a file.
+        files: the file of each row, where each is a picture or a text in a file, also a packed one.
     """
 
     rows: list[dict[str, Any]] | None
@@ -62,6 +61,9 @@ def given(task: Task, paths: Sequence[str]) -> Given:
         elif _is_text(task) and (texts := list(_texts(path, task.given[0]))):
             rows += [{task.given[0]: text} for text, _ in texts]
             files += [file for _, file in texts]
+        elif len(task.given) == 1 and (packed := list(_packed(path))):
+            rows += [{task.given[0]: picture} for picture, _ in packed]
+            files += [file for _, file in packed]
         elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
             rows += _from_source(path, task)
         elif len(task.given) == 1:
@@ -82,52 +84,76 @@ def _pictures(path: str) -> Iterator[str]:
     Raises:
         DataError: there are none.
     """
-    from sonde.data.sources._files import expand, is_pattern, natural
-    from sonde.data.sources._shelf import SUFFIXES
+    from sonde.data.sources._files import expand, is_pattern
+    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._walk import PICTURES, every
 
     if is_pattern(path):
         yield from expand(path)
-        return
-    if not Path(path).is_dir():
+    elif not Path(path).is_dir():
         yield path
+    else:
+        shelf = shelf_at(path)
+        found = every(shelf, PICTURES)
+        if not found:
+            raise DataError(
+                f"{path}: no pictures in this folder ({PICTURES.known}), nor in those in it"
+            )
+        yield from map(shelf.place, found)
+
+
+def _packed(path: str) -> Iterator[tuple[bytes, str]]:
+    """Bytes and path of every picture in an archive; nothing where it is none or has none."""
+    from sonde.data.sources._archive import archive_kind
+    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._walk import PICTURES, every
+
+    if not Path(path).is_file() or archive_kind(path) is None:
         return
-    found = [
-        str(file)
-        for file in Path(path).rglob("*")
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    ]
-    if not found:
-        raise DataError(
-            f"{path}: no pictures in this folder ({listed(sorted(SUFFIXES), 30)}), nor in those "
-            "in it"
-        )
-    yield from sorted(found, key=natural)
+    shelf = shelf_at(path)
+    with shelf.reader() as fetch:
+        for name in every(shelf, PICTURES):
+            yield fetch([name])[0].as_py(), shelf.place(name)
 
 
 def _texts(path: str, name: str) -> Iterator[tuple[str, str]]:
-    """Text and file of every text file in a folder and those in it; one without a suffix is one.
+    """Text and file of every text file in a folder or an archive; one without a suffix is one.
 
     Folders of another form, such as of translations, give nothing, nor does a file of rows.
     """
-    from sonde.data.guess import guess_source, recognised
-    from sonde.data.sources._files import natural
-    from sonde.data.sources._walk import is_about
+    from sonde.data.guess import guess_source
     from sonde.data.sources.table import Table
 
-    inside, found = Path(path), []
-    if inside.is_file() and not inside.suffix:
+    if Path(path).is_file() and not Path(path).suffix:
         source = guess_source(path)  # which takes for a table what is nothing else
         is_text = isinstance(source, Table) and name not in {f.name for f in source.fields()}
-        found = [inside] if is_text else []
-    if inside.is_dir() and getattr(recognised(path), "kind", None) in _BY_FILE:
-        found = sorted(inside.rglob("*"), key=lambda file: natural(str(file)))
-    for file in found:
-        shown = file.is_file() and not file.name.startswith(".") and not is_about(file.name)
-        if shown and file.suffix.lower() in _TEXTS:
-            if text := _characters(str(file)).strip():
-                yield text, str(file)
-            else:
-                tell(f"{file}: no answer to what is empty")
+        found = [(Path(path).read_bytes(), path)] if is_text else []
+    else:
+        found = list(_text_files(path))
+    for content, file in found:
+        if text := _decoded(content, file).strip():
+            yield text, file
+        else:
+            tell(f"{file}: no answer to what is empty")
+
+
+def _text_files(path: str) -> Iterator[tuple[bytes, str]]:
+    """Bytes and path of every text file in a folder or an archive, and in the folders in it."""
+    from sonde.data.guess import recognised
+    from sonde.data.sources._archive import archive_kind
+    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._walk import TEXTS, every, is_about
+
+    holds = Path(path).is_dir() or (Path(path).is_file() and archive_kind(path) is not None)
+    if not holds or getattr(recognised(path), "kind", None) not in _BY_FILE:
+        return
+    shelf = shelf_at(path)
+    with shelf.reader() as fetch:
+        for name in every(shelf, TEXTS):
+            if not is_about(name):
+                content = fetch([name])[0].as_py()
+                file = shelf.place(name)
+                yield (content if isinstance(content, bytes) else Path(file).read_bytes()), file
 
 
 def _is_text(task: Task) -> bool:
@@ -153,10 +179,14 @@ def _characters(path: str) -> str:
     Raises:
         DataError: they are not of the encoding that its first bytes name.
     """
+    return _decoded(Path(path).read_bytes(), path)
+
+
+def _decoded(content: bytes, path: str) -> str:
     from sonde.data.sources._encoding import decoded
 
     try:
-        return decoded(Path(path).read_bytes())
+        return decoded(content)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {error}. Save it as UTF-8.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
         {"en": text} for text in ("two", "one", "A boat\n\nand another")
     ]
     assert found.files == [f"{letters}/{name}" for name in ("9.text", "10", "b/2.txt")]
+    packed = shutil.make_archive(str(tmp_path / "packed"), "zip", letters)
+    assert given(task, [packed]).rows == found.rows
+    assert given(task, [packed]).files == [
+        f"{packed}/{name}" for name in ("9.text", "10", "b/2.txt")
+    ]
     assert given(task, [f"{letters}/10"]).rows == [{"en": "one"}]
     (tmp_path / "rows").write_text('{"en": "a boat"}\n')
     assert given(task, [str(tmp_path / "rows")]).rows == [{"en": "a boat"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_a_folder_of_pictures_is_answered_by_file(
     assert answers(capsys, model, str(folder / "1*.png")) == [found[1], *found[10:20]]
     [alone] = answers(capsys, model, str(folder / "3.png"))
     assert {"file": str(folder / "3.png")} | alone == found[3]
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("zip", ".zip"), ("gztar", ".tar.gz")])
+def test_an_archive_of_pictures_is_answered_as_its_folder(
+    form: str, suffix: str, seeing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, folder = str(seeing / "run" / "model.sonde"), seeing / "shades"
+    (folder / "dark" / "notes.txt").write_text("no picture")
+    packed = shutil.make_archive(str(tmp_path / "shades"), form, folder)
+    assert packed.endswith(suffix)
+    assert answers(capsys, model, packed) == [
+        answer | {"file": str(answer["file"]).replace(str(folder), packed)}
+        for answer in answers(capsys, model, str(folder))
+    ]
 
 
 def test_a_folder_without_pictures_is_refused(

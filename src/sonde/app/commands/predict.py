@@ -49,8 +49,9 @@ def predict(
         A `model.sonde`.
     rows
         `-` for JSON on stdin (an object, a list, or one object a line), a .json, .jsonl or table
-        file, a text file with a text on each line, one or more pictures, or a folder of pictures;
-        of several, answers hold the `file`, and of what cannot be read an `error`.
+        file, a text file with a text on each line, one or more pictures, or a folder, zip or
+        tar.gz of pictures or texts; of several, answers hold the `file`, and of what cannot be read
+        an `error`.
     output
         Write the answers there instead of to stdout: as a table into a .csv, else one JSON object a
         line. Pictures among the answers, such as masks, are files in a folder of that name, by

@@ -12,7 +12,7 @@ from sonde.core.errors import DataError, listed
 from sonde.core.text import is_unicode
 from sonde.data.parts import one_each, part_of, parts_told
 from sonde.data.sources._advice import advice
-from sonde.data.sources._files import join
+from sonde.data.sources._files import join, natural
 from sonde.data.sources._shelf import SUFFIXES, Shelf
 
 _ABOUT = frozenset(
@@ -47,6 +47,7 @@ class Sought:
 
 
 PICTURES = Sought("picture", SUFFIXES)
+TEXTS = Sought("text", frozenset((".txt", ".text")), bare=True)
 
 
 @dataclass
@@ -106,6 +107,23 @@ def find_labelled(shelf: Shelf, sought: Sought, *, bare: bool = False) -> Labell
     else:
         _add_classes(found, shelf, top)
     return found
+
+
+def every(shelf: Shelf, sought: Sought) -> list[str]:
+    """What is sought in all folders of a shelf, in the order in which people count.
+
+    Raises:
+        StorageError: a folder is missing or cannot be read.
+    """
+    return sorted(filter(sought.names, _below(shelf, "")), key=natural)
+
+
+def _below(shelf: Shelf, folder: str) -> Iterator[str]:
+    folders, files = shelf.listing(folder)
+    yield from (join(folder, name) for name in files)
+    for inner in (join(folder, name) for name in folders):
+        if not shelf.is_link(inner):
+            yield from _below(shelf, inner)
 
 
 def _unwrapped(shelf: Shelf, folder: str, sought: Sought) -> str:

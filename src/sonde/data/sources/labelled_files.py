@@ -29,9 +29,8 @@ from sonde.data.sources._files import join
 from sonde.data.sources._in_parts import ignore
 from sonde.data.sources._shelf import Shelf, shelf_at, shelf_title, spans
 from sonde.data.sources._site import Recognised, Site
-from sonde.data.sources._walk import PICTURES, Labelled, Sought, find_labelled
+from sonde.data.sources._walk import PICTURES, TEXTS, Labelled, find_labelled
 
-_TEXTS = Sought("text", frozenset((".txt", ".text")), bare=True)
 _FIRST = 8
 """Files that are looked into where names do not tell."""
 _MOST_BESIDE = 5
@@ -60,7 +59,7 @@ class LabelledFiles(Recognised):
     @classmethod
     def claim(cls, site: Site) -> Self | None:
         """Text files, few others and no pictures, in two folders or more."""
-        others = [name for name in site.names if not _TEXTS.names(name)]
+        others = [name for name in site.names if not TEXTS.names(name)]
         alone = len(others) <= min(_MOST_BESIDE, len(site.names) // 2)
         alone = alone and not any(map(PICTURES.names, others))
         source = cls(path=site.path)
@@ -146,7 +145,7 @@ class LabelledFiles(Recognised):
 
     @cached_property
     def _found(self) -> Labelled:
-        return find_labelled(self._shelf, _TEXTS)
+        return find_labelled(self._shelf, TEXTS)
 
 
 def _wrong(text: str) -> tuple[str, str] | None:
