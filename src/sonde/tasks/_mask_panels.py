@@ -12,6 +12,7 @@ from sonde.metrics._pixels import confusion
 from sonde.metrics._ratio import ratio
 from sonde.metrics.iou import Iou
 from sonde.tasks import _paint
+from sonde.tasks._letters import lettered
 
 _WORST, _USUAL = 4, 2
 """Pictures of each sort that are shown."""
@@ -122,13 +123,14 @@ def painted(
 
 def legend(names: Sequence[str]) -> np.ndarray:
     """The classes' colours with their names, one below the other: (H, W, 3) uint8."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    high, font = 18, ImageFont.load_default(13)
-    wide = 28 + int(max(font.getlength(name) for name in names))
+    high = 18
+    font, written = lettered(names, 13)
+    wide = 28 + int(max(font.getlength(name) for name in written))
     image = Image.new("RGB", (wide, high * len(names) + 4), "white")
     draw = ImageDraw.Draw(image)
-    for at, (name, tint) in enumerate(zip(names, _paint.colours(len(names)), strict=True)):
+    for at, (name, tint) in enumerate(zip(written, _paint.colours(len(names)), strict=True)):
         top = 3 + at * high
         draw.rectangle((3, top, 17, top + 14), fill=tuple(int(part) for part in tint))
         draw.text((23, top + 7), name, (30, 30, 30), font, anchor="lm")

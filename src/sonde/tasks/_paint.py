@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sonde.tasks._letters import lettered
+
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw as Drawing
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 READABLE = 320
 """Pixels that the longer side of a picture has at least where words or lines are drawn on it."""
@@ -162,8 +162,9 @@ def beside(*pictures: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
         return whole
     image = Image.fromarray(whole)
     draw = ImageDraw.Draw(image)
-    for name, left in zip(names, starts, strict=False):
-        draw.text((left + 2, above // 2), name, (_INK,) * 3, _font(letters), anchor="lm")
+    font, written = lettered(names, letters)
+    for name, left in zip(written, starts, strict=False):
+        draw.text((left + 2, above // 2), name, (_INK,) * 3, font, anchor="lm")
     return np.asarray(image)
 
 
@@ -180,11 +181,11 @@ def with_key(picture: np.ndarray, names: Sequence[str], tints: Tints) -> np.ndar
     shown, _ = _enlarged(in_colour(picture))
     high = min(1.5 * _letters(shown), len(shown) / max(1, len(names)))  # all of them fit
     side = max(4, round(high / 1.5))
-    font = _font(side)
-    wide = 3 * side + int(max((font.getlength(name) for name in names), default=0))
+    font, written = lettered(names, side)
+    wide = 3 * side + int(max((font.getlength(name) for name in written), default=0))
     image = Image.new("RGB", (wide, len(shown)), (_PAPER,) * 3)
     draw = ImageDraw.Draw(image)
-    for place, (name, tint) in enumerate(zip(names, tints, strict=True)):
+    for place, (name, tint) in enumerate(zip(written, tints, strict=True)):
         top = place * high + (high - side) / 2
         draw.rectangle((side // 2, top, 3 * side // 2, top + side), fill=_rgb(tint))
         draw.text((2 * side, top + side / 2), name, (_INK,) * 3, font, anchor="lm")
@@ -236,13 +237,6 @@ def _letters(picture: np.ndarray) -> int:
     return max(11, round(_longer(picture) / 45))
 
 
-@lru_cache(maxsize=8)
-def _font(letters: int) -> FreeTypeFont | ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(letters)
-
-
 def _rgb(tint: np.ndarray | Sequence[int]) -> tuple[int, int, int]:
     red, green, blue = (int(part) for part in tint)
     return red, green, blue
@@ -258,11 +252,11 @@ def _tag(
 ) -> None:
     """A name on a plate of the box's colour: above it, or inside where there is no room above."""
     left, top, bottom = box
-    font = _font(letters)
-    across = draw.textlength(name, font) + 4
+    font, [written] = lettered([name], letters)
+    across = draw.textlength(written, font) + 4
     high = letters + 4
     left = max(0.0, min(left, draw.im.size[0] - across))
     top = top - high if top >= high else min(top, bottom - 1)
     draw.rectangle((left, top, left + across - 1, top + high - 1), fill=_rgb(tint))
     ink = (255,) * 3 if _dark(tint) else (_INK,) * 3
-    draw.text((left + 2, top + high / 2), name, ink, font, anchor="lm")
+    draw.text((left + 2, top + high / 2), written, ink, font, anchor="lm")
