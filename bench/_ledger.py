@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench._rows import Row, example
+from bench._row import Row, example
 from sonde.contracts.recipe import Recipe
 from sonde.core.text import from_yaml, read_text, to_json
 

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from bench._ledger import Entry, Key, Ledger
 from bench._machine import in_words
-from bench._rows import ROOT, SEEDS, Row
+from bench._row import ROOT, SEEDS, Row
 
 _HEAD = """\
 # Results

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import sonde
-from bench._rows import ROOT, ROWS
+from bench._row import ROOT
+from bench.rows import ROWS
 from sonde.contracts.panels import Curves
 from sonde.core.picture import gif, is_film, is_picture, png, sheet
 from sonde.data.rows import from_jsonable

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key
 from bench._page import page
-from bench._rows import ROOT, ROWS, SEEDS, Row, example
+from bench._row import ROOT, SEEDS, Row, example
+from bench.rows import ROWS
 
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "src" / "sonde"

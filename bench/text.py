@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from bench._rows import ROOT
+from bench._row import ROOT
 from sonde.contracts.learn import Phase
 from sonde.contracts.sampler import StoreIndex
 from sonde.core import seed

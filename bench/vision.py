@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 import sonde
-from bench._rows import ROOT
+from bench._row import ROOT
 from sonde.core.picture import sheet
 from sonde.data.rows import from_jsonable
 

@@ -12,8 +12,9 @@ import pytest
 from bench import results
 from bench._ledger import Entry, Key, Ledger, code_hash, present_key, recipe_key, said
 from bench._page import page, verdict
-from bench._rows import ACCURACY, DOLLARS, ERROR, ROWS, SEEDS, Row
+from bench._row import ACCURACY, DOLLARS, ERROR, SEEDS, Row
 from bench.results import ROOT
+from bench.rows import ROWS
 
 ENTRY = Entry(
     row="digits",
