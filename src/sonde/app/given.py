@@ -104,11 +104,10 @@ def _pictures(path: str) -> Iterator[str]:
 
 def _packed(path: str) -> Iterator[tuple[bytes, str]]:
     """Bytes and path of every picture in an archive; nothing where it is none or has none."""
-    from sonde.data.sources._archive import archive_kind
-    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._shelf import is_shelf, shelf_at
     from sonde.data.sources._walk import PICTURES, every
 
-    if not Path(path).is_file() or archive_kind(path) is None:
+    if Path(path).is_dir() or not is_shelf(path):
         return
     shelf = shelf_at(path)
     with shelf.reader() as fetch:
@@ -140,12 +139,10 @@ def _texts(path: str, name: str) -> Iterator[tuple[str, str]]:
 def _text_files(path: str) -> Iterator[tuple[bytes, str]]:
     """Bytes and path of every text file in a folder or an archive, and in the folders in it."""
     from sonde.data.guess import recognised
-    from sonde.data.sources._archive import archive_kind
-    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._shelf import is_shelf, shelf_at
     from sonde.data.sources._walk import TEXTS, every, is_about
 
-    holds = Path(path).is_dir() or (Path(path).is_file() and archive_kind(path) is not None)
-    if not holds or getattr(recognised(path), "kind", None) not in _BY_FILE:
+    if not is_shelf(path) or getattr(recognised(path), "kind", None) not in _BY_FILE:
         return
     shelf = shelf_at(path)
     with shelf.reader() as fetch:

@@ -27,7 +27,7 @@ from sonde.data.sources._in_parts import by_part
 from sonde.data.sources._load import array_names
 from sonde.data.sources._name_tables import NameTable, name_table
 from sonde.data.sources._row_files import RowFiles, formats
-from sonde.data.sources._shelf import SUFFIXES, Shelf, shelf_at
+from sonde.data.sources._shelf import SUFFIXES, Shelf, is_shelf, shelf_at
 from sonde.data.sources._site import Recognised, Site
 from sonde.data.sources._walk import is_about
 from sonde.data.sources._within import into_archive
@@ -50,9 +50,9 @@ def guess_source(path: str) -> Source:
 
     A file or several by a pattern: Parquet, Arrow, JSON lines, an .npz file whose names say it all,
     an archive of pictures, text of a form that is surely told, else a table, also one in an archive
-    (`signs.zip/info.csv`). A folder: one of Parquet, Arrow or JSON lines files, of labelled texts,
-    of one table or one for each part, else of pictures: with boxes or masks where they are surely
-    of such a form, else by class.
+    (`signs.zip/info.csv`). A folder, also one in an archive: one of Parquet, Arrow or JSON lines
+    files, of labelled texts, of one table or one for each part, else of pictures: with boxes or
+    masks where they are surely of such a form, else by class.
 
     Raises:
         StorageError: there is nothing at the path.
@@ -64,6 +64,8 @@ def guess_source(path: str) -> Source:
         known = recognised(path) or named_within(path) or rows or _guess_tables(path)
         return known or _of_pictures(path)
     if into_archive(path) is not None:
+        if is_shelf(path):
+            return recognised(path) or _in_archive(path)
         return _named_or_rows(path, name_table(path))
     if not is_pattern(path) and not place.exists():
         raise StorageError(f"{path}: no such file or folder. Looked from {Path.cwd()}")
@@ -78,7 +80,7 @@ def guess_source(path: str) -> Source:
     if suffix == ".npz":
         return _guess_arrays(path)
     if suffix in _ARCHIVES:
-        return named_within(path) or _guess_tables(path) or _of_pictures(path)
+        return _in_archive(path)
     if suffix in _NO_TABLES:
         raise UsageError(f"{path}: {_NO_TABLES[suffix].replace('FILE', path)}")
     if PurePath(first).stem.endswith("-ubyte") or suffix.endswith("-ubyte"):
@@ -103,6 +105,11 @@ def guess_source(path: str) -> Source:
 def _named_or_rows(path: str, table: NameTable) -> Source:
     """The pictures that a table names, else its rows."""
     return (None if is_pattern(path) else named_by(path, table)) or table
+
+
+def _in_archive(path: str) -> Source:
+    """What an archive of no form that is surely told holds: named pictures, tables, pictures."""
+    return named_within(path) or _guess_tables(path) or _of_pictures(path)
 
 
 def _of_pictures(path: str) -> Folder:

@@ -16,6 +16,7 @@ from sonde.core.errors import StorageError
 from sonde.data.sources._archive import Archive, archive_kind
 from sonde.data.sources._files import Hash, check_folder, hash_file, join, located
 from sonde.data.sources._values import ROWS
+from sonde.data.sources._within import into_archive
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
@@ -135,15 +136,19 @@ class OnDisk:
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive; its pictures are given as bytes. A lone outer folder is stepped into."""
+    """An archive, or a folder in one; its pictures are given as bytes.
+
+    Of an archive that is named alone a lone outer folder is stepped into.
+    """
 
     path: str
     type: ClassVar[pa.DataType] = pa.binary()
 
     @property
     def top(self) -> str:
-        """The archive's path, and the lone outer folder."""
-        return join(located(self.path), self._base) if self._base else located(self.path)
+        """The archive's path, and the folder in it."""
+        outer = located(self._outer)
+        return join(outer, self._base) if self._base else outer
 
     def listing(self, folder: str) -> tuple[list[str], list[str]]:
         """As the archive's directory says."""
@@ -173,22 +178,42 @@ class Packed:
                 [n if n is None else read(_below(self._base, n)) for n in names], pa.binary()
             )
 
+    def has_folder(self, name: str) -> bool:
+        """Whether the archive has a folder of this name, from its own top."""
+        return name in self._tree
+
     def place(self, name: str) -> str:
         """A path into the archive."""
-        return join(self.path, _below(self._base, name))
+        return join(self._outer, _below(self._base, name))
 
     def feed(self, names: Sequence[str], into: Hash) -> None:
-        """The archive as it lies there."""
-        hash_file(self.path, into)
+        """The archive as it lies there, and which folder of it was named."""
+        if self._outer != self.path:
+            into.update(f"{self._base}\0".encode())
+        hash_file(self._outer, into)
+
+    @cached_property
+    def _outer(self) -> str:
+        """The archive's own path."""
+        inside = into_archive(self.path)
+        return self.path if inside is None else inside[0]
 
     @cached_property
     def _archive(self) -> Archive:
-        return Archive(self.path)
+        return Archive(self._outer)
 
     @cached_property
     def _base(self) -> str:
-        """The folder in which everything lies, where there is one around folders; else ''."""
+        """The folder that was named, or that in which everything lies around folders; else ''.
+
+        Raises:
+            StorageError: the archive has no such folder.
+        """
         base = ""
+        if inside := into_archive(self.path):
+            if not self.has_folder(inside[1]):
+                raise StorageError(f"{self._outer} holds no folder {inside[1]!r}")
+            return inside[1]
         while True:
             folders, files = self._in(base)
             if len(folders) != 1 or files or not self._in(_below(base, folders[0]))[0]:
@@ -214,17 +239,32 @@ class Packed:
 
 
 def shelf_at(path: str) -> Shelf:
-    """The folder or the archive at a path.
+    """The folder or the archive at a path, or the folder in an archive: `photos.zip/train`.
 
     Raises:
         StorageError: there is nothing, or it cannot be read.
         DataError: an archive of a kind that is not read.
     """
-    if not Path(located(path)).is_file():
+    inside = into_archive(path)
+    if inside is None and not Path(located(path)).is_file():
         return OnDisk(path)
-    if archive_kind(path) is None:
-        raise StorageError(f"{path}: got a file, expected a folder, or a zip, tar or tar.gz")
+    file = path if inside is None else inside[0]
+    if archive_kind(file) is None:
+        raise StorageError(f"{file}: got a file, expected a folder, or a zip, tar or tar.gz")
     return Packed(path)
+
+
+def is_shelf(path: str) -> bool:
+    """Whether a folder or an archive lies at a path, or a folder in an archive.
+
+    Raises:
+        DataError: an archive of a kind that is not read.
+    """
+    inside = into_archive(path)
+    if inside is not None:
+        return archive_kind(inside[0]) is not None and Packed(inside[0]).has_folder(inside[1])
+    place = Path(located(path))
+    return place.is_dir() or (place.is_file() and archive_kind(path) is not None)
 
 
 def shelf_title(path: str) -> str:

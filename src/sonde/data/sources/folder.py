@@ -105,8 +105,8 @@ class Folder(Source):
     @property
     def title(self) -> str:
         """The folder's or archive's name; its folder's where that says no more than the part."""
-        name = shelf_title(self.path)
-        return PurePath(self.path).parent.name or name if name in _PARTS else name
+        name, outer = shelf_title(self.path), PurePath(self.path).parent
+        return shelf_title(str(outer)) if name in _PARTS and outer.name else name
 
     def describe(self) -> str:
         """Such as '3 columns, pictures named by train.csv'; without a table, '2 fields'."""

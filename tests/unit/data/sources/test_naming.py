@@ -13,7 +13,7 @@ from pyarrow import csv
 from pyarrow import parquet as pq
 
 from sonde.contracts.data import RowError, Source
-from sonde.core.errors import DataError, UsageError
+from sonde.core.errors import DataError, StorageError, UsageError
 from sonde.core.picture import png
 from sonde.data.guess import guess_source
 from sonde.data.inspect import inspect_source
@@ -97,6 +97,32 @@ def test_parts_have_their_pictures_and_their_table_in_a_folder_each(
     assert read(source, "size") == 2 * sizes
     alone = guess_source(str(tmp_path / f"validation/metadata.{ending}"))
     assert read(alone, "file_name") == read(source, "file_name")[ROWS:]
+
+
+@pytest.mark.parametrize("around", ["", "cells/"])
+def test_an_archive_of_such_parts_is_read_as_its_folder(around: str, tmp_path: Path) -> None:
+    """The table in it was taken for a file that is no picture, and its labels were lost."""
+    names = [f"{number}.png" for number in range(ROWS)]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as packed:
+        for part in ("train", "test"):
+            pictures(tmp_path / part, names)
+            typed(tmp_path / part / "metadata.jsonl", names)
+            for file in (tmp_path / part).iterdir():
+                packed.write(file, f"{around}{part}/{file.name}")
+    source, path = guess_source(str(tmp_path / "all.zip")), f"{tmp_path}/all.zip/{around}test"
+    assert source.title == (around.strip("/") or "all")
+    assert read(source, "#part") == ["train"] * ROWS + ["test"] * ROWS
+    pixels = [(tmp_path / "train" / name).read_bytes() for name in names]
+    assert read(source, "file_name") == 2 * pixels
+    assert read(guess_source(path), "file_name") == pixels  # a folder in an archive is one too
+    train = Folder(f"{tmp_path}/all.zip/{around}train", image="file_name", table="metadata.jsonl")
+    assert (
+        train.fingerprint() != Folder(path, image="file_name", table="metadata.jsonl").fingerprint()
+    )
+    with pytest.raises(StorageError, match=r"all\.zip holds no f.* 'cells/tset'"):
+        guess_source(f"{tmp_path}/all.zip/cells/tset").fields()
+    with pytest.raises(StorageError, match=r"all\.zip holds no folder 'cells/tset'"):
+        Folder(f"{tmp_path}/all.zip/cells/tset").fields()
 
 
 def test_a_typed_table_in_an_archive_names_pictures_too(tmp_path: Path) -> None:
