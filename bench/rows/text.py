@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from bench._row import ACCURACY, AREA, BLEU, NATS, Row
+
+
+def _others(
+    name: str,
+    *,
+    must: float,
+    how: Literal["fit", "cross_validate"] = "fit",
+    recurrent: str = "lstm",
+) -> list[Row]:
+    """The same sentences read by recurrent layers, and by attention."""
+    read = {recurrent: "LSTM in both directions", "attention": "attention over states"}
+    return [
+        Row(
+            name=f"{name}-{kind}",
+            what=f"the same, {words}: accuracy",
+            score="accuracy",
+            unit=ACCURACY,
+            published="",
+            must=must,
+            how=how,
+        )
+        for kind, words in read.items()
+    ]
+
 
 ROWS = (
     Row(
@@ -14,24 +40,7 @@ ROWS = (
         must=75.4,
         how="cross_validate",
     ),
-    Row(
-        name="mr-lstm",
-        what="the same, LSTM in both directions: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=74.4,
-        how="cross_validate",
-    ),
-    Row(
-        name="mr-attention",
-        what="the same, attention over states: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=74.4,
-        how="cross_validate",
-    ),
+    *_others("mr", must=74.4, how="cross_validate"),
     Row(
         name="trec",
         what="questions by what they ask for (TREC), given test part: accuracy",
@@ -40,22 +49,7 @@ ROWS = (
         published="88.2 %",
         must=87.7,
     ),
-    Row(
-        name="trec-bilstm",
-        what="the same, LSTM in both directions: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=86.7,
-    ),
-    Row(
-        name="trec-attention",
-        what="the same, attention over states: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=86.7,
-    ),
+    *_others("trec", must=86.7, recurrent="bilstm"),
     Row(
         name="trec-lstm",
         what="the same, the textbook's LSTM of 64 units: accuracy",
@@ -72,24 +66,7 @@ ROWS = (
         must=88.7,
         how="cross_validate",
     ),
-    Row(
-        name="subj-lstm",
-        what="the same, LSTM in both directions: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=87.7,
-        how="cross_validate",
-    ),
-    Row(
-        name="subj-attention",
-        what="the same, attention over states: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=87.7,
-        how="cross_validate",
-    ),
+    *_others("subj", must=87.7, how="cross_validate"),
     Row(
         name="sst2",
         what="reviews of films (SST-2), sentences alone: accuracy",
@@ -98,22 +75,7 @@ ROWS = (
         published="83.5 %, taught by phrases too",
         must=79.0,
     ),
-    Row(
-        name="sst2-lstm",
-        what="the same, LSTM in both directions: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=78.0,
-    ),
-    Row(
-        name="sst2-attention",
-        what="the same, attention over states: accuracy",
-        score="accuracy",
-        unit=ACCURACY,
-        published="",
-        must=78.0,
-    ),
+    *_others("sst2", must=78.0),
     Row(
         name="names",
         what="names by nationality, letter by letter: accuracy",
@@ -159,45 +121,18 @@ ROWS = (
         unit=BLEU,
         published="36.5, other tokenisation",
     ),
-    Row(
-        name="subjqa-electronics",
-        what="questions about electronics (subjqa): AUC of answerability",
-        score="auc",
-        unit=AREA,
-        published="",
-        must=0.6,
-        also={"f1 (answerable)": 0.2},
-        told={"auc": "AUC of answerability", "f1": "F1 over all questions"},
-    ),
-    Row(
-        name="subjqa-grocery",
-        what="questions about grocery (subjqa): AUC of answerability",
-        score="auc",
-        unit=AREA,
-        published="",
-        must=0.6,
-        also={"f1 (answerable)": 0.2},
-        told={"auc": "AUC of answerability", "f1": "F1 over all questions"},
-    ),
-    Row(
-        name="subjqa-restaurants",
-        what="questions about restaurants (subjqa): AUC of answerability",
-        score="auc",
-        unit=AREA,
-        published="",
-        must=0.6,
-        also={"f1 (answerable)": 0.2},
-        told={"auc": "AUC of answerability", "f1": "F1 over all questions"},
-    ),
-    Row(
-        name="subjqa-tripadvisor",
-        what="questions about tripadvisor (subjqa): AUC of answerability",
-        score="auc",
-        unit=AREA,
-        published="",
-        must=0.6,
-        also={"f1 (answerable)": 0.2},
-        told={"auc": "AUC of answerability", "f1": "F1 over all questions"},
+    *(
+        Row(
+            name=f"subjqa-{domain}",
+            what=f"questions about {domain} (subjqa): AUC of answerability",
+            score="auc",
+            unit=AREA,
+            published="",
+            must=0.6,
+            also={"f1 (answerable)": 0.2},
+            told={"auc": "AUC of answerability", "f1": "F1 over all questions"},
+        )
+        for domain in ("electronics", "grocery", "restaurants", "tripadvisor")
     ),
     Row(
         name="shakespeare",
