@@ -54,28 +54,42 @@ def given(task: Task, paths: Sequence[str]) -> Given:
     rows: list[dict[str, Any]] = []
     files: list[str] = []
     for path in paths:
-        if path == STDIN:
-            rows += _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin")
-        elif path.lower().endswith(_JSON):
-            rows += _from_json_file(path, task)
-        elif _is_text(task) and (texts := list(_texts(path, task.given[0]))):
-            rows += [{task.given[0]: text} for text, _ in texts]
-            files += [file for _, file in texts]
-        elif len(task.given) == 1 and (packed := list(_packed(path))):
-            rows += [{task.given[0]: picture} for picture, _ in packed]
-            files += [file for _, file in packed]
-        elif path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
-            rows += _from_source(path, task)
-        elif len(task.given) == 1:
-            shown = list(_pictures(path))
-            rows += [{task.given[0]: file} for file in shown]
-            files += shown
-        else:
-            raise UsageError(
-                f"{path}: this model needs {', '.join(task.given)} for each row. "
-                "Give a .csv, .json or .jsonl file, or JSON on stdin."
-            )
+        held, named = _held(path, task)
+        rows += held
+        files += named
     return Given(rows, files if len(files) == len(rows) else [])
+
+
+def _held(path: str, task: Task) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows that a path holds, and the file of each where it is one."""
+    from sonde.data.sources._shelf import is_shelf
+
+    is_alone = len(task.given) == 1
+    name = task.given[0] if is_alone else ""
+    if path == STDIN:
+        return _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin"), []
+    if path.lower().endswith(_JSON):
+        return _from_json_file(path, task), []
+    if _is_text(task) and (texts := list(_texts(path, name))):
+        return _by_file(name, texts)
+    if is_alone and (packed := list(_packed(path))):
+        return _by_file(name, packed)
+    if path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
+        return _from_source(path, task), []
+    if is_alone:
+        return _by_file(name, [(file, file) for file in _pictures(path)])
+    if is_shelf(path):  # such as pictures with a table that names them and tells more
+        return _from_source(path, task), []
+    raise UsageError(
+        f"{path}: this model needs {', '.join(task.given)} for each row. "
+        "Give a .csv, .json or .jsonl file, or JSON on stdin."
+    )
+
+
+def _by_file(
+    name: str, found: Sequence[tuple[object, str]]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    return [{name: value} for value, _ in found], [file for _, file in found]
 
 
 def _pictures(path: str) -> Iterator[str]:

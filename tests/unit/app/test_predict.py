@@ -170,6 +170,28 @@ def test_a_folder_without_pictures_is_refused(
     assert "no pictures in this folder (.bmp, .gif," in capsys.readouterr().err
 
 
+def test_a_folder_with_a_table_beside_its_pictures_is_answered(
+    seeing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where pictures alone are not all that the model reads."""
+    shutil.copytree(seeing / "shades" / "dark", data := tmp_path / "dark")
+    (data / "notes.txt").unlink(missing_ok=True)
+    lines = [f"{row}.png,{row / 7:.2f},{'ab'[row % 2]}" for row in range(20)]
+    (data / "all.csv").write_text("\n".join(["file,size,label", *lines]) + "\n")
+    flags = ["--target", "label", "--epochs", "1", "--model", "linear", "--no-audit"]
+    assert cli.run(["train", str(data), *flags, "--run-dir", str(tmp_path / "run")]) == 0
+    model, packed = (
+        str(tmp_path / "run" / "model.sonde"),
+        shutil.make_archive(str(data), "zip", data),
+    )
+    by_table = answers(capsys, model, str(data / "all.csv"))
+    assert len(by_table) == 20
+    assert answers(capsys, model, str(data)) == by_table
+    assert answers(capsys, model, packed) == by_table
+    assert cli.run(["predict", model, str(data / "1.png")]) == 2
+    assert "this model needs size, file for each row" in capsys.readouterr().err
+
+
 def test_an_option_without_a_value_means_true() -> None:
     words = ["predict", "m", "a.png", "--tiles", "--overlap", "4", "--draw", "--flips"]
     assert with_values(words) == [
