@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,15 @@ from sonde.core.notice import tell
 if TYPE_CHECKING:
     from sonde.contracts.data import RowError, Source
     from sonde.contracts.task import Task
+    from sonde.data.sources._walk import Sought
 
 _JSON = ".json"
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".gz", ".jsonl", ".ndjson", ".parquet", ".pq",
            ".arrow", ".arrows", ".feather", ".ipc")  # fmt: skip
 _BY_FILE = (None, "labelled-files", "labelled-lines")
 """What forms a folder of texts may seem to have: that its files are of labels is not asked here."""
+_MOST_UNPACKED = 1 << 31
+"""Bytes of what an archive holds that are in memory at once; files in a folder are not."""
 _NO_JSON = "not JSON: {}. Give objects with named fields."
 
 
@@ -118,15 +121,33 @@ def _pictures(path: str) -> Iterator[str]:
 
 def _packed(path: str) -> Iterator[tuple[bytes, str]]:
     """Bytes and path of every picture in an archive; nothing where it is none or has none."""
-    from sonde.data.sources._shelf import is_shelf, shelf_at
-    from sonde.data.sources._walk import PICTURES, every
+    from sonde.data.sources._shelf import is_shelf
+    from sonde.data.sources._walk import PICTURES
 
-    if Path(path).is_dir() or not is_shelf(path):
-        return
+    if not Path(path).is_dir() and is_shelf(path):
+        yield from _every(path, PICTURES)
+
+
+def _every(path: str, sought: Sought) -> Iterator[tuple[bytes, str]]:
+    """Bytes and path of every such file in a folder or an archive, and in the folders in it.
+
+    Raises:
+        DataError: an archive holds more of them than are read at once.
+    """
+    from sonde.data.sources._shelf import shelf_at
+    from sonde.data.sources._walk import every, is_about
+
     shelf = shelf_at(path)
+    names = [name for name in every(shelf, sought) if not is_about(name)]
+    if (total := sum(map(shelf.size, names))) > _MOST_UNPACKED:
+        raise DataError(
+            f"{path}: got {total / 2**30:.1f} GiB in {len(names):,} files, expected at most "
+            f"{_MOST_UNPACKED / 2**30:g} GiB in an archive. Unpack it and give the folder."
+        )
     with shelf.reader() as fetch:
-        for name in every(shelf, PICTURES):
-            yield fetch([name])[0].as_py(), shelf.place(name)
+        for name in names:
+            content, file = fetch([name])[0].as_py(), shelf.place(name)
+            yield (content if isinstance(content, bytes) else Path(file).read_bytes()), file
 
 
 def _texts(path: str, name: str) -> Iterator[tuple[str, str]]:
@@ -134,37 +155,24 @@ def _texts(path: str, name: str) -> Iterator[tuple[str, str]]:
 
     Folders of another form, such as of translations, give nothing, nor does a file of rows.
     """
-    from sonde.data.guess import guess_source
+    from sonde.data.guess import guess_source, recognised
+    from sonde.data.sources._shelf import is_shelf
+    from sonde.data.sources._walk import TEXTS
     from sonde.data.sources.table import Table
 
-    if Path(path).is_file() and not Path(path).suffix:
+    found: Iterable[tuple[bytes, str]] = ()
+    if is_shelf(path):
+        if getattr(recognised(path), "kind", None) in _BY_FILE:
+            found = _every(path, TEXTS)
+    elif Path(path).is_file() and not Path(path).suffix:
         source = guess_source(path)  # which takes for a table what is nothing else
-        is_text = isinstance(source, Table) and name not in {f.name for f in source.fields()}
-        found = [(Path(path).read_bytes(), path)] if is_text else []
-    else:
-        found = list(_text_files(path))
+        if isinstance(source, Table) and name not in {f.name for f in source.fields()}:
+            found = [(Path(path).read_bytes(), path)]
     for content, file in found:
         if text := _decoded(content, file).strip():
             yield text, file
         else:
             tell(f"{file}: no answer to what is empty")
-
-
-def _text_files(path: str) -> Iterator[tuple[bytes, str]]:
-    """Bytes and path of every text file in a folder or an archive, and in the folders in it."""
-    from sonde.data.guess import recognised
-    from sonde.data.sources._shelf import is_shelf, shelf_at
-    from sonde.data.sources._walk import TEXTS, every, is_about
-
-    if not is_shelf(path) or getattr(recognised(path), "kind", None) not in _BY_FILE:
-        return
-    shelf = shelf_at(path)
-    with shelf.reader() as fetch:
-        for name in every(shelf, TEXTS):
-            if not is_about(name):
-                content = fetch([name])[0].as_py()
-                file = shelf.place(name)
-                yield (content if isinstance(content, bytes) else Path(file).read_bytes()), file
 
 
 def _is_text(task: Task) -> bool:

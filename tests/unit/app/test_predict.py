@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonde.app import cli
+from sonde.app import cli, given
 from sonde.app.commands.predict import with_values
 from sonde.core.picture import png
 
@@ -161,6 +161,18 @@ def test_an_archive_of_pictures_is_answered_as_its_folder(
         answer | {"file": str(answer["file"]).replace(str(folder), packed)}
         for answer in answers(capsys, model, str(folder))
     ]
+
+
+def test_an_archive_of_more_than_is_held_at_once_is_refused(
+    seeing: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    packed = shutil.make_archive(str(tmp_path / "shades"), "zip", seeing / "shades")
+    monkeypatch.setattr(given, "_MOST_UNPACKED", 1000)
+    assert cli.run(["predict", str(seeing / "run" / "model.sonde"), packed]) == 65
+    assert "GiB in 40 files, expected at most" in capsys.readouterr().err
 
 
 def test_a_folder_without_pictures_is_refused(
