@@ -67,17 +67,17 @@ def _held(path: str, task: Task) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows that a path holds, and the file of each where it is one."""
     from sonde.data.sources._shelf import is_shelf
 
-    is_alone = len(task.given) == 1
+    is_alone, is_text = len(task.given) == 1, _is_text(task)
     name = task.given[0] if is_alone else ""
     if path == STDIN:
         return _from_json(sys.stdin.read().removeprefix("\ufeff"), "stdin"), []
     if path.lower().endswith(_JSON):
         return _from_json_file(path, task), []
-    if _is_text(task) and (texts := list(_texts(path, name))):
+    if is_text and (texts := list(_texts(path, name))):
         return _by_file(name, texts)
-    if is_alone and (packed := list(_packed(path))):
+    if is_alone and not is_text and (packed := list(_packed(path))):
         return _by_file(name, packed)
-    if path.lower().endswith(_TABLES) or (_is_text(task) and Path(path).exists()):
+    if path.lower().endswith(_TABLES) or (is_text and Path(path).exists()):
         return _from_source(path, task), []
     if is_alone:
         return _by_file(name, [(file, file) for file in _pictures(path)])

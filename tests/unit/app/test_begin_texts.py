@@ -133,6 +133,9 @@ def test_a_folder_of_translations_asks_only_into_which_language(tmp_path: Path) 
     assert given(task, [packed]).files == [
         f"{packed}/{name}" for name in ("9.text", "10", "b/2.txt")
     ]
+    scans = written(tmp_path / "scans", {"a.png": "no text", "b.png": "nor this"})
+    with pytest.raises(DataError, match=r"none of the fields this model reads: en"):
+        given(task, [shutil.make_archive(str(scans), "zip", scans)])
     assert given(task, [f"{letters}/10"]).rows == [{"en": "one"}]
     (tmp_path / "rows").write_text('{"en": "a boat"}\n')
     assert given(task, [str(tmp_path / "rows")]).rows == [{"en": "a boat"}]
